@@ -1,0 +1,72 @@
+# Each target sets up what it needs in .venv and build/, both inside this tree.
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+BUILD := build/release
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+REQUIREMENTS := $(BIN)/python scripts/requirements.py
+CXX_SOURCES = $(shell find cpp cuda tests/cpp -name '*.h' -o -name '*.inc' -o -name '*.cpp' -o -name '*.cu')
+# Arguments for pytest, e.g. make test ARGS="-k softplus -x"
+ARGS ?=
+export PYTHON
+
+.PHONY: help install test test-cpp test-aarch64 lint format bench clean
+
+help:
+	@echo "make test          build, install into .venv, run the C++ tests and the Python tests"
+	@echo "make test-cpp      build, install into .venv, run the C++ tests"
+	@echo "make test-aarch64  the C++ tests for ARM in emulation, where the cross tools are installed"
+	@echo "make lint          clang-format, ruff and mypy"
+	@echo "make format        rewrite the sources as the formatters want them"
+	@echo "make bench         the benchmarks in bench/"
+	@echo "make clean         remove build/ and .venv"
+
+.venv/.made:
+	@sh scripts/check_tools.sh python
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.build-tools: .venv/.made pyproject.toml scripts/requirements.py
+	@sh scripts/check_tools.sh build
+	$(REQUIREMENTS) build > .venv/build.txt
+	$(PIP) install -r .venv/build.txt
+	@touch $@
+
+.venv/.lint-tools: .venv/.made pyproject.toml scripts/requirements.py
+	$(REQUIREMENTS) dev > .venv/dev.txt
+	$(PIP) install -r .venv/dev.txt numpy
+	@touch $@
+
+# The build directory is kept, so that only what changed is compiled again; -v shows its progress.
+install: .venv/.build-tools
+	$(PIP) install -v --no-build-isolation -C build-dir=$(BUILD) \
+	  -C cmake.define.FEEDFWD_TESTS=ON ".[test]"
+
+test-cpp: install
+	$(BIN)/ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 300
+
+# From a directory outside the tree, so that nothing but the installed package can be imported.
+test: test-cpp
+	scratch=$$(mktemp -d) && cd "$$scratch" && \
+	  FEEDFWD_BUILD_DIR=$(CURDIR)/$(BUILD) $(BIN)/python -m pytest -p no:cacheprovider \
+	    -c $(CURDIR)/pyproject.toml $(CURDIR)/tests $(ARGS); \
+	  status=$$?; cd / && rm -rf "$$scratch"; exit $$status
+
+test-aarch64: .venv/.build-tools
+	PATH=$(BIN):$$PATH sh tests/cpp/aarch64.sh
+
+lint: .venv/.lint-tools
+	$(BIN)/clang-format --dry-run --Werror $(CXX_SOURCES)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy python/feedfwd
+
+format: .venv/.lint-tools
+	$(BIN)/clang-format -i $(CXX_SOURCES)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	for program in bench/*.py; do $(BIN)/python "$$program" || exit 1; done
+
+clean:
+	rm -rf build .venv
