@@ -1,0 +1,75 @@
+#include <random>
+
+#include "convert.h"
+#include "core/math/elementary.h"
+#include "core/random.h"
+#include "cpu/dispatch.h"
+
+namespace feedfwd::bindings {
+namespace {
+
+Purpose purpose_named(const std::string& name) {
+  if (name == "weight") return Purpose::weight;
+  if (name == "dropout") return Purpose::dropout;
+  if (name == "shuffle") return Purpose::shuffle;
+  if (name == "user") return Purpose::user;
+  throw std::invalid_argument("purpose: got '" + name + "', expected weight, dropout, shuffle or user");
+}
+
+py::array draw_array(const std::string& kind, const py::object& shape, double a, double b, uint64_t seed,
+                     uint32_t step, uint32_t stream) {
+  const Draw how = kind == "uniform" ? Draw::uniform : kind == "normal" ? Draw::normal
+                   : kind == "truncated_normal" ? Draw::truncated_normal
+                   : throw std::invalid_argument("draw: got '" + kind + "', expected uniform, normal or truncated_normal");
+  const Shape extents = shape_from(shape, "shape");
+  const std::vector<double> values = draw(how, extents.count(), a, b, seed, step, stream);
+  py::array_t<double> out(std::vector<py::ssize_t>(extents.dims.begin(), extents.dims.begin() + extents.rank));
+  std::copy(values.begin(), values.end(), out.mutable_data());
+  return out;
+}
+
+double scalar_function(const std::string& name, double x, double y) {
+  if (name == "exp") return math::exp(x);
+  if (name == "log") return math::log(x);
+  if (name == "cos") return math::cos(x);
+  if (name == "sqrt") return math::sqrt(x);
+  if (name == "pow") return math::pow(x, y);
+  throw std::invalid_argument("scalar: got '" + name + "', expected exp, log, pow, cos or sqrt");
+}
+
+std::string resolve_device(const std::string& device) { return get_backend(device)->name(); }
+
+}  // namespace
+
+void bind_machine(py::module_& m) {
+  m.def("draw", &draw_array);
+  m.def("stream_of", [](uint32_t position, const std::string& purpose) { return stream_of(position, purpose_named(purpose)); });
+  m.def("shuffled", [](int64_t n, uint64_t seed, uint32_t epoch) {
+    if (n < 0) throw std::invalid_argument("shuffled: got " + std::to_string(n) + " rows");
+    const std::vector<int64_t> order = shuffled(n, seed, epoch);
+    py::array_t<int64_t> out(n);
+    std::copy(order.begin(), order.end(), out.mutable_data());
+    return out;
+  });
+  m.def("entropy_seed", [] {
+    std::random_device device;
+    return ((static_cast<uint64_t>(device()) << 32) | device()) >> 1;
+  });
+  m.def("scalar", &scalar_function, py::arg("function"), py::arg("x"), py::arg("y") = 0.0);
+  m.def("set_num_threads", [](int n) { set_num_threads(n); });
+  m.def("get_num_threads", [] { return get_num_threads(); });
+  m.def("active_isa", [] { return std::string(active_isa()); });
+  m.def("available_isas", [] { return available_isas(); });
+  m.def("devices", [] {
+    std::vector<std::string> names = {"cpu"};
+    try {
+      make_cuda_backend();
+      names.push_back("cuda");
+    } catch (const std::exception&) {  // its sentence is for who asks for the device
+    }
+    return names;
+  });
+  m.def("check_device", &resolve_device);
+}
+
+}  // namespace feedfwd::bindings

@@ -1,0 +1,239 @@
+#include "convert.h"
+
+#include <cmath>
+#include <limits>
+
+namespace feedfwd::bindings {
+
+namespace {
+
+constexpr DType kAll[] = {DType::f32, DType::f64, DType::i32, DType::i64, DType::b8,  DType::i8,
+                          DType::u8,  DType::i16, DType::u16, DType::u32, DType::u64, DType::f16};
+
+py::module_ numpy() { return py::module_::import("numpy"); }
+
+std::optional<DType> dtype_named(const std::string& name) {
+  for (DType t : kAll)
+    if (name == name_of(t)) return t;
+  return std::nullopt;
+}
+
+// The compute dtype that holds values of a data dtype.
+DType widened(DType t) {
+  switch (t) {
+    case DType::f16: return DType::f32;
+    case DType::i8: case DType::u8: case DType::i16: case DType::u16: return DType::i32;
+    case DType::u32: case DType::u64: return DType::i64;
+    default: return t;
+  }
+}
+
+bool is_weak_type(const py::handle& x) {
+  return PyBool_Check(x.ptr()) || PyLong_CheckExact(x.ptr()) || PyFloat_CheckExact(x.ptr());
+}
+
+Tensor from_array(py::array array, DType dtype, const char* argument) {
+  if (array.ndim() > kMaxRank)
+    throw std::invalid_argument(std::string(argument) + ": got " + std::to_string(array.ndim()) +
+                                " dimensions, expected at most " + std::to_string(kMaxRank));
+  array = array.attr("astype")(numpy_dtype(dtype), py::arg("order") = "C", py::arg("copy") = false)
+              .cast<py::array>();
+  ValueType type{dtype, {}};
+  type.shape.rank = static_cast<int>(array.ndim());
+  for (int i = 0; i < type.shape.rank; ++i) type.shape.dims[i] = array.shape(i);
+  return from_host(type, array.data(), get_backend("cpu"));
+}
+
+Tensor array_tensor(const py::handle& x, const char* argument, bool python_data) {
+  py::array array;
+  try {
+    array = numpy().attr("asarray")(x).cast<py::array>();
+  } catch (py::error_already_set& e) {
+    if (!e.matches(PyExc_ValueError)) throw;
+    throw std::invalid_argument(std::string(argument) + ": not an array: " + e.what());
+  }
+  const std::string kind = py::str(array.dtype().attr("kind"));
+  const std::string name = py::str(array.dtype().attr("name"));
+  const std::optional<DType> data = dtype_named(name);
+  if (!data)
+    throw TypeError(std::string(argument) + ": got dtype " + name + ", expected bool, integers or floats");
+  DType dtype = widened(*data);
+  if (python_data && dtype == DType::f64) dtype = DType::f32;  // as a Python float would be
+  if (python_data && dtype == DType::i64) {
+    const py::object low = array.attr("min")(), high = array.attr("max")();
+    if (array.size() == 0 || (low.cast<int64_t>() >= INT32_MIN && high.cast<int64_t>() <= INT32_MAX))
+      dtype = DType::i32;
+  }
+  if (*data == DType::u64 && array.size() > 0 &&
+      array.attr("max")().cast<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
+    throw std::invalid_argument(std::string(argument) + ": a uint64 value does not fit int64");
+  return from_array(array, dtype, argument);
+}
+
+Arg weak_constant(const py::object& value, DType dtype, const char* argument) {
+  const std::shared_ptr<Backend> backend = get_backend("cpu");
+  if (dtype == DType::i64 || dtype == DType::i32) {
+    int overflow = 0;
+    const long long v = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+    if (overflow || (dtype == DType::i32 && (v < INT32_MIN || v > INT32_MAX)))
+      throw std::invalid_argument(std::string(argument) + ": " + std::string(py::str(value)) +
+                                  " does not fit " + name_of(dtype));
+    if (dtype == DType::i32) return arg(scalar(static_cast<double>(v), dtype, backend));
+    const int64_t exact = v;
+    return arg(from_host({dtype, {}}, &exact, backend));
+  }
+  const double v = PyFloat_AsDouble(value.ptr());
+  if (v == -1.0 && PyErr_Occurred()) throw py::error_already_set();
+  if (dtype == DType::f32 && std::isfinite(v) &&
+      std::fabs(v) > static_cast<double>(std::numeric_limits<float>::max()))
+    throw std::invalid_argument(std::string(argument) + ": " + std::string(py::str(value)) +
+                                " does not fit float32");
+  return arg(scalar(v, dtype, backend));
+}
+
+DType weak_dtype(const py::object& value) {
+  if (PyBool_Check(value.ptr())) return DType::b8;
+  if (PyFloat_Check(value.ptr())) return DType::f32;
+  int overflow = 0;
+  const long long v = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+  return !overflow && v >= INT32_MIN && v <= INT32_MAX ? DType::i32 : DType::i64;
+}
+
+}  // namespace
+
+std::string type_name(const py::handle& x) {
+  return py::str(py::type::handle_of(x).attr("__name__"));
+}
+
+std::string where_we_are() {
+  const py::object hook = py::module_::import("feedfwd._core").attr("_layer_name");
+  if (hook.is_none()) return "";
+  const py::object name = hook();
+  return name.is_none() ? "" : "layer '" + std::string(py::str(name)) + "': ";
+}
+
+DType data_dtype(const std::string& name) {
+  if (const auto t = dtype_named(name)) return *t;
+  throw TypeError("got dtype " + name + ", expected bool, integers or floats");
+}
+
+DType parse_dtype(const py::handle& x, const char* argument) {
+  std::string name;
+  try {
+    name = py::str(numpy().attr("dtype")(x).attr("name"));
+  } catch (py::error_already_set&) {
+    name = py::str(x);
+  }
+  const auto t = dtype_named(name);
+  if (!t || !is_compute(*t))
+    throw std::invalid_argument(std::string(argument) + ": got " + name +
+                                ", expected 'float32', 'float64', 'int32', 'int64' or 'bool'");
+  return *t;
+}
+
+py::dtype numpy_dtype(DType t) { return py::dtype(std::string(name_of(t))); }
+
+py::tuple shape_tuple(const Shape& shape) {
+  py::tuple t(shape.rank);
+  for (int i = 0; i < shape.rank; ++i) {
+    const Extent e = shape.extent(i);
+    t[i] = e.batch ? py::object(py::none()) : py::object(py::int_(e.n));
+  }
+  return t;
+}
+
+Shape shape_from(const py::handle& x, const char* argument) {
+  Shape shape;
+  const auto bad = [&](const std::string& why) {
+    throw std::invalid_argument(std::string(argument) + ": got " + std::string(py::repr(x)) + ", " + why);
+  };
+  if (!py::isinstance<py::sequence>(x) || py::isinstance<py::str>(x))
+    throw TypeError(std::string(argument) + ": got " + type_name(x) + ", expected a tuple of ints");
+  const py::sequence seq = py::reinterpret_borrow<py::sequence>(x);
+  if (seq.size() > kMaxRank) bad("expected at most " + std::to_string(kMaxRank) + " axes");
+  shape.rank = static_cast<int>(seq.size());
+  for (int i = 0; i < shape.rank; ++i) {
+    const py::object item = seq[i];
+    if (item.is_none()) {
+      if (i != 0) bad("None (the batch) may stand first only");
+      shape.batch = true;
+      shape.dims[0] = 1;
+      continue;
+    }
+    if (PyBool_Check(item.ptr()) || !PyIndex_Check(item.ptr())) bad("expected integers");
+    const Py_ssize_t v = PyNumber_AsSsize_t(item.ptr(), PyExc_ValueError);
+    if (v == -1 && PyErr_Occurred()) throw py::error_already_set();
+    if (v < 0) bad("expected extents of 0 or more");
+    shape.dims[i] = v;
+  }
+  shape.count();
+  return shape;
+}
+
+py::array to_numpy(const TensorImpl& t) {
+  if (t.kind != TensorImpl::Kind::concrete)
+    throw TypeError(where_we_are() + "a symbolic Tensor has no values: while a layer is traced use feedfwd.ops "
+                    "(ff.ops.where instead of if) and keep NumPy and float() out of call()");
+  std::vector<py::ssize_t> shape(t.type.shape.dims.begin(), t.type.shape.dims.begin() + t.type.shape.rank);
+  py::array out(numpy_dtype(t.type.dtype), shape);
+  to_host(t, out.mutable_data());
+  return out;
+}
+
+py::array to_numpy(const VariableImpl& v) {
+  const_cast<VariableImpl&>(v).materialize();
+  std::vector<py::ssize_t> shape(v.type.shape.dims.begin(), v.type.shape.dims.begin() + v.type.shape.rank);
+  py::array out(numpy_dtype(v.type.dtype), shape);
+  v.get_dense(out.mutable_data());
+  return out;
+}
+
+Loose loosen(const py::handle& x, const char* argument) {
+  if (py::isinstance<TensorImpl>(x)) return {arg(x.cast<Tensor>()), {}};
+  if (py::isinstance<VariableImpl>(x)) return {arg(x.cast<Variable>()), {}};
+  if (is_weak_type(x)) return {{}, py::reinterpret_borrow<py::object>(x)};
+  if (x.is_none() || py::isinstance<py::str>(x) || py::isinstance<py::bytes>(x) ||
+      py::isinstance<py::dict>(x) || py::isinstance<py::set>(x))
+    throw TypeError(std::string(argument) + ": got " + type_name(x) +
+                    ", expected a Tensor, Variable, array or number");
+  const bool python_data = py::isinstance<py::list>(x) || py::isinstance<py::tuple>(x);
+  return {arg(array_tensor(x, argument, python_data)), {}};
+}
+
+DType promote(const std::vector<const Loose*>& operands) {
+  DType strong = DType::b8, weak = DType::b8;
+  bool any_strong = false;
+  const auto rank = [](DType t) {
+    return t == DType::b8 ? 0 : t == DType::i32 ? 1 : t == DType::i64 ? 2 : t == DType::f32 ? 3 : 4;
+  };
+  for (const Loose* x : operands) {
+    const DType t = x->is_weak() ? weak_dtype(x->weak) : x->arg.type().dtype;
+    DType& into = x->is_weak() ? weak : strong;
+    any_strong |= !x->is_weak();
+    if (rank(t) > rank(into)) into = t;
+  }
+  if (!any_strong) return weak;
+  if (is_float(strong) || weak == DType::b8) return strong;
+  if (is_float(weak)) return DType::f32;
+  return strong == DType::b8 ? weak : strong;
+}
+
+Arg cast_arg(const Arg& x, DType dtype) {
+  if (x.type().dtype == dtype) return x;
+  Attrs attrs;
+  attrs.dtype = dtype;
+  return arg(apply1(Op::Cast, {x}, attrs));
+}
+
+Arg settle(const Loose& x, DType dtype, const char* argument) {
+  return x.is_weak() ? weak_constant(x.weak, dtype, argument) : cast_arg(x.arg, dtype);
+}
+
+Arg to_arg(const py::handle& x, const char* argument) {
+  const Loose loose = loosen(x, argument);
+  return loose.is_weak() ? weak_constant(loose.weak, weak_dtype(loose.weak), argument) : loose.arg;
+}
+
+Arg floating(const Arg& x) { return is_float(x.type().dtype) ? x : cast_arg(x, DType::f32); }
+
+}  // namespace feedfwd::bindings

@@ -1,0 +1,241 @@
+#include "ops.h"
+
+#include <set>
+
+#include "core/functions.h"
+
+namespace feedfwd::bindings {
+
+Op op_named(const std::string& name) {
+  for (int i = 0; i <= static_cast<int>(Op::Update); ++i)
+    if (name == name_of(static_cast<Op>(i))) return static_cast<Op>(i);
+  throw std::invalid_argument("no op is named '" + name + "'");
+}
+
+int normal_axis(const py::handle& axis, int rank, const char* argument) {
+  if (PyBool_Check(axis.ptr()) || !PyIndex_Check(axis.ptr()))
+    throw TypeError(std::string(argument) + ": got " + type_name(axis) + ", expected an int");
+  const Py_ssize_t a = PyNumber_AsSsize_t(axis.ptr(), PyExc_ValueError);
+  if (a == -1 && PyErr_Occurred()) throw py::error_already_set();
+  if (a < -rank || a >= rank)
+    throw std::invalid_argument(std::string(argument) + ": got " + std::to_string(a) + ", expected " +
+                                std::to_string(-rank) + " to " + std::to_string(rank - 1) + " for " +
+                                std::to_string(rank) + " axes");
+  return static_cast<int>(a < 0 ? a + rank : a);
+}
+
+Tensor op_map(const std::string& function, const py::handle& x, double alpha) {
+  Attrs attrs;
+  attrs.fn = function_id(function);
+  attrs.f[0] = alpha;
+  Arg operand = to_arg(x, "x");
+  static const std::set<std::string> exact = {"neg", "abs", "sign", "square"};
+  const DType t = operand.type().dtype;
+  if (t == DType::b8 && exact.count(function))
+    operand = cast_arg(operand, DType::i32);
+  else if (!is_float(t) && !exact.count(function))
+    operand = cast_arg(operand, DType::f32);
+  return apply1(Op::Map, {operand}, attrs);
+}
+
+Tensor op_binary(Op op, const py::handle& a, const py::handle& b) {
+  const Loose x = loosen(a, "left operand"), y = loosen(b, "right operand");
+  DType t = promote({&x, &y});
+  const bool logical = op == Op::LogicalAnd || op == Op::LogicalOr;
+  const bool comparison = op == Op::Equal || op == Op::NotEqual;
+  if (logical)
+    t = DType::b8;
+  else if (op == Op::Divide && !is_float(t))
+    t = t == DType::f64 ? DType::f64 : DType::f32;
+  else if (t == DType::b8 && !comparison)
+    t = DType::i32;
+  return apply1(op, {settle(x, t, "left operand"), settle(y, t, "right operand")});
+}
+
+namespace {
+
+// A matmul operand as the graph takes it: 2-D, with a flag where a transpose made it.
+struct Factor {
+  Arg arg;
+  bool transposed = false;
+};
+
+Factor factor(Arg x) {
+  if (x.tensor && x.tensor->transposed_from) return {*x.tensor->transposed_from, true};
+  return {std::move(x), false};
+}
+
+Arg reshaped(const Arg& x, const Shape& shape) {
+  if (x.type().shape == shape) return x;
+  Attrs attrs;
+  attrs.shape = shape;
+  return arg(apply1(Op::Reshape, {x}, attrs));
+}
+
+}  // namespace
+
+Tensor op_matmul(const py::handle& a, const py::handle& b) {
+  const Loose x = loosen(a, "a"), y = loosen(b, "b");
+  const DType t = promote({&x, &y});
+  if (x.is_weak() || y.is_weak())
+    throw std::invalid_argument("matmul: got a scalar, expected arrays of at least one axis");
+  if (!is_float(t))
+    throw TypeError(std::string("matmul: got ") + name_of(t) + ", expected float32 or float64");
+  Arg left = settle(x, t, "a"), right = settle(y, t, "b");
+  const Shape sa = left.type().shape, sb = right.type().shape;
+  if (sa.rank == 0 || sb.rank == 0 || sb.rank > 2)
+    throw std::invalid_argument("matmul: got shapes " + sa.str() + " and " + sb.str() +
+                                ", expected a of one or more axes and b of one or two");
+  if (sa.rank == 1) left = reshaped(left, Shape({1, sa[0]}));
+  if (sb.rank == 1) right = reshaped(right, Shape({sb[0], 1}));
+  if (sa.rank > 2) {
+    Shape flat({1, sa[-1]}, sa.batch);
+    for (int i = 0; i < sa.rank - 1; ++i) flat.dims[0] = checked_mul(flat.dims[0], sa[i]);
+    left = reshaped(left, flat);
+  }
+  const Factor fa = factor(left), fb = factor(right);
+  const Shape& shape_b = fb.arg.type().shape;
+  Attrs attrs;
+  attrs.i[0] = fa.transposed;
+  attrs.i[1] = fb.transposed;
+  attrs.i[2] = fb.arg.variable && !fa.transposed && shape_b[fb.transposed ? 0 : 1] <= 4;
+  Tensor c = apply1(Op::Matmul, {fa.arg, fb.arg}, attrs);
+  if (sa.rank == 2 && sb.rank == 2) return c;
+  Shape result;  // NumPy's: leading axes of a, then the columns of b
+  result.batch = sa.batch && sa.rank > 1;
+  for (int i = 0; i < sa.rank - 1; ++i) result.dims[result.rank++] = sa[i];
+  if (sb.rank == 2) result.dims[result.rank++] = sb[1];
+  return reshaped(arg(c), result).tensor;
+}
+
+Tensor op_transpose(const Arg& x, const py::object& axes) {
+  const int rank = x.type().shape.rank;
+  Attrs attrs;
+  if (axes.is_none()) {
+    for (int i = 0; i < rank; ++i) attrs.i[i] = rank - 1 - i;
+  } else {
+    const py::sequence seq = axes;
+    if (static_cast<int>(seq.size()) != rank)
+      throw std::invalid_argument("transpose: got axes " + std::string(py::repr(axes)) + " for " +
+                                  std::to_string(rank) + " axes");
+    std::set<int> seen;
+    for (int i = 0; i < rank; ++i) {
+      attrs.i[i] = normal_axis(py::object(seq[i]), rank, "axes");
+      seen.insert(static_cast<int>(attrs.i[i]));
+    }
+    if (static_cast<int>(seen.size()) != rank)
+      throw std::invalid_argument("transpose: got axes " + std::string(py::repr(axes)) +
+                                  ", expected each axis once");
+  }
+  const Tensor t = apply1(Op::Transpose, {x}, attrs);
+  if (rank == 2 && attrs.i[0] == 1) t->transposed_from = std::make_shared<Arg>(x);
+  return t;
+}
+
+Tensor op_reshape(const Arg& x, const py::handle& target) {
+  const Shape& from = x.type().shape;
+  const py::tuple items = py::isinstance<py::tuple>(target) || py::isinstance<py::list>(target)
+                              ? py::tuple(py::reinterpret_borrow<py::object>(target))
+                              : py::make_tuple(py::reinterpret_borrow<py::object>(target));
+  if (items.size() > kMaxRank)
+    throw std::invalid_argument("reshape: got " + std::string(py::repr(target)) + ", expected at most " +
+                                std::to_string(kMaxRank) + " axes");
+  Attrs attrs;
+  Shape& to = attrs.shape;
+  to.rank = static_cast<int>(items.size());
+  int64_t known = 1;
+  int free = -1;
+  for (int i = 0; i < to.rank; ++i) {
+    const py::object item = items[i];
+    const bool symbolic = py::isinstance<TensorImpl>(item);  // an element of ops.shape()
+    if (item.is_none() || symbolic) {
+      if (i != 0 || !from.batch)
+        throw std::invalid_argument("reshape: got " + std::string(py::repr(target)) +
+                                    ", the batch may stand first only");
+      to.batch = true;
+      to.dims[0] = 1;
+      continue;
+    }
+    if (PyBool_Check(item.ptr()) || !PyIndex_Check(item.ptr()))
+      throw TypeError("reshape: got " + type_name(item) + " in the shape, expected ints");
+    const Py_ssize_t v = PyNumber_AsSsize_t(item.ptr(), PyExc_ValueError);
+    if (v == -1 && PyErr_Occurred()) throw py::error_already_set();
+    if (v < -1 || (v == -1 && free >= 0))
+      throw std::invalid_argument("reshape: got " + std::string(py::repr(target)) +
+                                  ", expected extents of 0 or more and at most one -1");
+    if (v == -1)
+      free = i;
+    else
+      known = checked_mul(known, to.dims[i] = v);
+  }
+  if (free == 0 && from.batch) to.batch = true;
+  if (free >= 0) {
+    const int64_t all = from.count();
+    if (known == 0 || all % known != 0)
+      throw std::invalid_argument("reshape: got shape " + std::string(py::repr(target)) + " for " + from.str());
+    to.dims[free] = all / known;
+  }
+  return apply1(Op::Reshape, {x}, attrs);
+}
+
+Tensor op_getitem(const Arg& x, const py::handle& key) {
+  const py::tuple keys = py::isinstance<py::tuple>(key)
+                             ? py::reinterpret_borrow<py::tuple>(key)
+                             : py::make_tuple(py::reinterpret_borrow<py::object>(key));
+  int used = 0;
+  for (const py::handle k : keys) used += !(k.is_none() || k.is(py::ellipsis()));
+  const int rank = x.type().shape.rank;
+  if (used > rank)
+    throw py::index_error("too many indices: got " + std::to_string(used) + " for shape " + x.type().shape.str());
+  Arg value = x;
+  Shape result;
+  int axis = 0;
+  const auto keep = [&](int64_t extent, bool batch) {
+    if (batch && result.rank > 0) throw std::invalid_argument("indexing: the batch must stay the first axis");
+    if (result.rank == kMaxRank) throw std::invalid_argument("indexing: too many axes");
+    result.batch |= batch;
+    result.dims[result.rank++] = extent;
+  };
+  const auto keep_axes = [&](int count) {
+    for (; count > 0; --count, ++axis) keep(value.type().shape[axis], value.type().shape.extent(axis).batch);
+  };
+  const auto cut = [&](int64_t start, int64_t step, int64_t count) {
+    Attrs attrs;
+    attrs.i = {axis, start, step, count};
+    value = arg(apply1(Op::Slice, {value}, attrs));
+  };
+  for (const py::handle k : keys) {
+    if (k.is_none()) {
+      keep(1, false);
+    } else if (k.is(py::ellipsis())) {
+      keep_axes(rank - used);
+    } else if (PySlice_Check(k.ptr())) {
+      Py_ssize_t start, stop, step;
+      if (PySlice_Unpack(k.ptr(), &start, &stop, &step) < 0) throw py::error_already_set();
+      const Extent e = value.type().shape.extent(axis);
+      const bool full = start == 0 && stop == PY_SSIZE_T_MAX && step == 1;
+      if (e.batch && !full) throw TypeError("indexing: a symbolic batch cannot be sliced; slice the other axes");
+      const Py_ssize_t count = PySlice_AdjustIndices(e.n, &start, &stop, step);
+      if (!full && !(start == 0 && step == 1 && count == e.n)) cut(start, step, count);
+      keep_axes(1);
+    } else if (PyIndex_Check(k.ptr()) && !PyBool_Check(k.ptr())) {
+      const Py_ssize_t i = PyNumber_AsSsize_t(k.ptr(), PyExc_IndexError);
+      if (i == -1 && PyErr_Occurred()) throw py::error_already_set();
+      const Extent e = value.type().shape.extent(axis);
+      if (e.batch) throw TypeError("indexing: a symbolic batch cannot be indexed; index the other axes");
+      if (i < -e.n || i >= e.n)
+        throw py::index_error("index " + std::to_string(i) + " is out of range for an axis of " + std::to_string(e.n));
+      cut(i < 0 ? i + e.n : i, 1, 1);
+      ++axis;
+    } else {
+      throw TypeError("indexing: got " + type_name(k) + ", expected ints, slices, None or ...");
+    }
+  }
+  keep_axes(rank - axis);
+  if (value.tensor && value.type().shape == result) return value.tensor;
+  Attrs attrs;
+  attrs.shape = result;
+  return apply1(Op::Reshape, {value}, attrs);
+}
+
+}  // namespace feedfwd::bindings

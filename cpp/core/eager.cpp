@@ -1,0 +1,143 @@
+// apply(): where an op goes. Functional operands make a description, traced ones a graph node, concrete ones values.
+#include <string>
+
+#include "core/lower.h"
+#include "core/tensor.h"
+
+namespace feedfwd {
+namespace {
+
+std::vector<ValueType> types_of(const std::vector<Arg>& inputs) {
+  std::vector<ValueType> types;
+  types.reserve(inputs.size());
+  for (const Arg& a : inputs) types.push_back(a.type());
+  return types;
+}
+
+std::vector<Tensor> describe(Op op, const std::vector<Arg>& inputs, const Attrs& attrs) {
+  std::vector<Tensor> out;
+  for (const ValueType& type : infer(op, types_of(inputs), attrs)) {
+    Tensor t = placeholder(type);
+    t->op = op;
+    t->attrs = attrs;
+    t->inputs = inputs;
+    t->output = static_cast<int>(out.size());
+    out.push_back(std::move(t));
+  }
+  return out;
+}
+
+std::vector<Tensor> trace(TraceImpl& into, Op op, const std::vector<Arg>& inputs, const Attrs& attrs) {
+  std::vector<ValueId> ids;
+  for (const Arg& a : inputs) ids.push_back(into.value_of(a));
+  const ValueId first = into.graph.add(op, std::move(ids), attrs);
+  std::vector<Tensor> out;
+  for (int i = 0; i < into.graph.producer(first).outputs; ++i)
+    out.push_back(into.wrap(into.graph.output(first, i)));
+  return out;
+}
+
+Form form_of(const TensorImpl& t) { return {t.type, t.row_stride}; }
+
+Ref ref_of(const View& view, char* data) {
+  return {data, view.rows, view.cols, view.row_stride, view.col_stride, view.dtype};
+}
+
+std::vector<Tensor> compute(Op op, const std::vector<Tensor>& in, const Attrs& attrs) {
+  std::vector<ValueType> types;
+  std::vector<Form> in_forms, out_forms;
+  std::shared_ptr<Backend> backend;
+  for (const Tensor& t : in) {
+    types.push_back(t->type);
+    in_forms.push_back(form_of(*t));
+    if (!backend) backend = t->backend;
+  }
+  if (!backend) backend = get_backend("cpu");
+  const std::vector<ValueType> results = infer(op, types, attrs);
+  for (const ValueType& type : results) out_forms.push_back(dense(type));
+  const Lowered lowered = lower(op, attrs, in_forms, out_forms);
+
+  std::vector<Tensor> out;
+  if (lowered.alias >= 0 && in[lowered.alias]->reads == nullptr) {
+    auto same = std::make_shared<TensorImpl>(*in[lowered.alias]);
+    same->type = results[0];
+    same->row_stride = results[0].shape.view_cols().n;
+    out.push_back(std::move(same));
+    return out;
+  }
+  for (const ValueType& type : results) out.push_back(concrete_like(type, backend));
+  if (lowered.alias >= 0) {  // of a variable's memory, which may change: a copy
+    const TensorImpl& from = *in[lowered.alias];
+    Ref flat{from.storage.data(), {1}, {from.type.shape.count()}, 0, 1, from.type.dtype};
+    Ref to = flat;
+    to.data = out[0]->storage.data();
+    backend->run({Op::Copy, {}, {flat}, {to}, 0});
+    return out;
+  }
+  std::vector<Tensor> temporaries;
+  for (const ValueType& type : lowered.temporaries) temporaries.push_back(concrete_like(type, backend));
+  const auto data = [&](const View& v) {
+    const auto& from = v.of == View::Of::input ? in : v.of == View::Of::output ? out : temporaries;
+    return ref_of(v, from[v.index]->storage.data());
+  };
+  for (const LoweredInstr& l : lowered.instrs) {
+    Instr instr{l.op, l.attrs, {}, {}, 0};
+    for (const View& v : l.in) instr.in.push_back(data(v));
+    for (const View& v : l.out) instr.out.push_back(data(v));
+    backend->run(instr);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<Tensor> apply(Op op, const std::vector<Arg>& inputs, const Attrs& attrs) {
+  bool functional = false, traced = false;
+  for (const Arg& a : inputs) {
+    functional |= a.tensor && a.tensor->kind == TensorImpl::Kind::functional;
+    traced |= (a.tensor && a.tensor->kind == TensorImpl::Kind::traced) || a.variable;
+  }
+  if (functional) return describe(op, inputs, attrs);
+  if (TraceImpl* active = TraceImpl::active(); active && (traced || inputs.empty()))
+    return trace(*active, op, inputs, attrs);
+
+  std::vector<Tensor> read_inputs;
+  read_inputs.reserve(inputs.size());
+  for (const Arg& a : inputs) {
+    if (a.tensor && a.tensor->kind != TensorImpl::Kind::concrete)
+      throw TypeError(std::string(name_of(op)) +
+                      ": a symbolic Tensor is used after the call that made it; return it from call() instead");
+    read_inputs.push_back(a.tensor ? a.tensor : read(a.variable));
+  }
+  std::vector<Tensor> out = compute(op, read_inputs, attrs);
+  if (TapeImpl::any_active()) TapeImpl::record_all(op, inputs, read_inputs, attrs, out);
+  return out;
+}
+
+Tensor apply1(Op op, const std::vector<Arg>& inputs, const Attrs& attrs) {
+  return apply(op, inputs, attrs).front();
+}
+
+void assign(const Variable& variable, const Arg& value) {
+  if (TraceImpl* active = TraceImpl::active()) {
+    const int index = active->index_of(variable);
+    active->graph.assign(index, active->value_of(value));
+    return;
+  }
+  const Tensor from = value.tensor ? value.tensor : read(value.variable);
+  if (variable->pending()) {
+    if (!variable->backend) variable->backend = from->backend;
+    variable->storage = {variable->backend->allocate(static_cast<size_t>(checked_mul(
+                             variable->layout.elements(), static_cast<int64_t>(size_of(variable->type.dtype))))),
+                         0};
+  }
+  variable->detach_reader();
+  const ValueType& type = variable->type;
+  Ref in{from->storage.data(), type.shape.view_rows(), type.shape.view_cols(), from->row_stride, 1, type.dtype};
+  Ref out = in;
+  out.data = variable->storage.data();
+  out.row_stride = variable->layout.row_stride;
+  variable->backend->run({Op::Copy, {}, {in}, {out}, 0});
+}
+
+}  // namespace feedfwd
