@@ -1,0 +1,112 @@
+// Packing for the matmul: k-major panels, transposed in registers where memory runs along k.
+#pragma once
+
+#include "cpu/simd.h"
+
+namespace feedfwd::FF_ISA {
+
+#if defined(__clang__)
+#define FF_SHUFFLE(T, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define FF_SHUFFLE(T, a, b, ...) __builtin_shuffle(a, b, typename Native<T>::Int{__VA_ARGS__})
+#endif
+
+// a0 b0 a1 b1 ... over the lower halves of a and b.
+template <class T>
+FF_INLINE Vec<T> interleave_low(Vec<T> a, Vec<T> b) {
+  constexpr int n = Vec<T>::size;
+  if constexpr (n == 2) return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 0, 2));
+  if constexpr (n == 4) return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 0, 4, 1, 5));
+  if constexpr (n == 8) return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 0, 8, 1, 9, 2, 10, 3, 11));
+  if constexpr (n == 16) {
+    return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
+                                   7, 23));
+  }
+}
+
+// The same over the upper halves.
+template <class T>
+FF_INLINE Vec<T> interleave_high(Vec<T> a, Vec<T> b) {
+  constexpr int n = Vec<T>::size;
+  if constexpr (n == 2) return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 1, 3));
+  if constexpr (n == 4) return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 2, 6, 3, 7));
+  if constexpr (n == 8) return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 4, 12, 5, 13, 6, 14, 7, 15));
+  if constexpr (n == 16) {
+    return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14,
+                                   30, 15, 31));
+  }
+}
+#undef FF_SHUFFLE
+
+// A square of Vec::size x Vec::size: each round shuffles the rows like a pack of cards, which
+// rotates the bits of (row, lane) by one; log2(size) rounds swap row and lane.
+template <class T>
+FF_INLINE void transpose(Vec<T> (&v)[Vec<T>::size]) {
+  constexpr int n = Vec<T>::size;
+#pragma GCC unroll 4
+  for (int round = 1; round < n; round *= 2) {
+    Vec<T> next[n];
+#pragma GCC unroll 16
+    for (int i = 0; i < n / 2; ++i) {
+      next[2 * i] = interleave_low(v[i], v[i + n / 2]);
+      next[2 * i + 1] = interleave_high(v[i], v[i + n / 2]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) v[i] = next[i];
+  }
+}
+
+// Both packs write to[kk * width + j] for j < count <= width. Of what follows a row they may spoil
+// up to a vector, rows being written in rising kk: `to` needs Vec::size elements more at its end.
+
+// Memory along j: from[kk * ld + j].
+template <class T>
+FF_INLINE void pack_rows(T* to, int64_t width, const T* from, int64_t ld, int64_t count,
+                         int64_t k) {
+  constexpr int size = Vec<T>::size;
+  for (int64_t kk = 0; kk < k; ++kk) {
+    int64_t j = 0;
+    for (; j + size <= count; j += size) Vec<T>::load(from + j).store(to + j);
+    if (j < count) Vec<T>::load(from + j, static_cast<int>(count - j)).store(to + j);
+    from += ld;
+    to += width;
+  }
+}
+
+// A block of up to Vec::size columns j and steps kk, memory along k: from[j * ld + kk].
+template <class T>
+FF_INLINE void pack_square(T* to, int64_t width, const T* from, int64_t ld, int columns,
+                           int steps) {
+  constexpr int size = Vec<T>::size;
+  Vec<T> v[size];
+  if (columns == size && steps == size) {
+#pragma GCC unroll 16
+    for (int j = 0; j < size; ++j) v[j] = Vec<T>::load(from + j * ld);
+  } else {
+#pragma GCC unroll 16
+    for (int j = 0; j < size; ++j) {
+      v[j] = j < columns ? Vec<T>::load(from + j * ld, steps) : Vec<T>(T(0));
+    }
+  }
+  transpose(v);
+#pragma GCC unroll 16
+  for (int kk = 0; kk < size; ++kk) {
+    if (kk < steps) v[kk].store(to + kk * width);
+  }
+}
+
+// Memory along k: from[j * ld + kk]. The right block, which may be partial, goes first: what it
+// spoils of the next rows' left columns is then written.
+template <class T>
+void pack_columns(T* to, int64_t width, const T* from, int64_t ld, int64_t count, int64_t k) {
+  constexpr int64_t size = Vec<T>::size;
+  for (int64_t kk = 0; kk < k; kk += size) {
+    const int steps = static_cast<int>(k - kk < size ? k - kk : size);
+    for (int64_t j = (count - 1) / size * size; j >= 0; j -= size) {
+      const int columns = static_cast<int>(count - j < size ? count - j : size);
+      pack_square(to + kk * width + j, width, from + j * ld + kk, ld, columns, steps);
+    }
+  }
+}
+
+}  // namespace feedfwd::FF_ISA

@@ -1,0 +1,205 @@
+#include "cpu/threads.h"
+
+#include <charconv>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "core/backend.h"
+#include "cpu/float_state.h"
+#include "cpu/usable_cpus.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+namespace feedfwd {
+
+namespace {
+
+// Longer than any step between two barriers of a balanced program takes to even out, shorter than
+// what a sleep and a wake-up cost.
+constexpr auto kSpin = std::chrono::microseconds(5);
+
+void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Returns once `value` is no longer `old`.
+template <class T>
+void wait_while(const std::atomic<T>& value, T old) {
+  const auto end = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (value.load(std::memory_order_acquire) != old) return;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  while (value.load(std::memory_order_acquire) == old) {
+    value.wait(old, std::memory_order_acquire);
+  }
+}
+
+// What a barrier throws in the workers that have nothing to report.
+struct OtherFailed {};
+
+int parts_from_environment(int otherwise) {
+  const char* text = std::getenv("FEEDFWD_NUM_THREADS");
+  if (!text || !*text) return otherwise;
+  int n = 0;
+  const char* end = text + std::strlen(text);
+  const auto [stop, error] = std::from_chars(text, end, n);
+  if (error != std::errc() || stop != end || n < 1 || n > Team::kMaxParts) {
+    throw std::invalid_argument("FEEDFWD_NUM_THREADS: expected a whole number from 1 to " +
+                                std::to_string(Team::kMaxParts) + ", got \"" + text + "\"");
+  }
+  return n;
+}
+
+}  // namespace
+
+// Where a thread waits for its next run.
+struct alignas(64) Team::Seat {
+  std::atomic<unsigned> calls{0};
+};
+
+Team::Team() : cpus_(usable_cpus()) {
+#if defined(__unix__) || defined(__APPLE__)
+  pthread_atfork(nullptr, nullptr, &Team::abandon_threads);
+#endif
+}
+
+Team& team() {
+  static Team* const the_team = new Team;
+  return *the_team;
+}
+
+int Team::parts() {
+  int n = parts_.load();
+  if (n == 0) {
+    const int first = parts_from_environment(cpus_ < kMaxParts ? cpus_ : kMaxParts);
+    n = parts_.compare_exchange_strong(n, first) ? first : n;
+  }
+  return n;
+}
+
+void Team::set(int n) {
+  if (n < 1 || n > kMaxParts) {
+    throw std::invalid_argument("num_threads: expected a number from 1 to " +
+                                std::to_string(kMaxParts) + ", got " + std::to_string(n));
+  }
+  parts_.store(n);
+}
+
+void Team::run_body(int parts, BodyCall call, void* body) {
+  const FloatState state;
+  const int count = parts < cpus_ ? parts : cpus_;
+  if (count <= 1 || busy_.exchange(true, std::memory_order_acquire)) {
+    Worker alone(0, 1, parts, this);
+    call(body, alone);
+    return;
+  }
+  call_ = call;
+  body_ = body;
+  std::exception_ptr error;
+  try {
+    run_together(parts, count);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  busy_.store(false, std::memory_order_release);
+  if (error) std::rethrow_exception(error);
+}
+
+void Team::run_together(int parts, int count) {
+  seat_threads(count);
+  run_parts_ = parts;
+  run_count_ = count = seated_ + 1 < count ? seated_ + 1 : count;
+  error_ = nullptr;
+  failed_.store(false, std::memory_order_relaxed);
+  arrived_.store(0, std::memory_order_relaxed);
+  running_.store(count - 1, std::memory_order_relaxed);
+  for (int i = 0; i < count - 1; ++i) {
+    seats_[i].calls.fetch_add(1, std::memory_order_release);
+    seats_[i].calls.notify_one();
+  }
+  work(0);
+  for (int left; (left = running_.load(std::memory_order_acquire)) != 0;) {
+    wait_while(running_, left);
+  }
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+// Threads are started once and stay. Where the system has no more of them, fewer do the work.
+void Team::seat_threads(int count) {
+  if (!seats_) seats_ = std::make_unique<Seat[]>(cpus_ - 1);
+  try {
+    for (; seated_ < count - 1; ++seated_) {
+      Seat& seat = seats_[seated_];
+      std::thread([this, &seat, id = seated_ + 1] { serve(seat, id); }).detach();
+    }
+  } catch (const std::system_error&) {
+  }
+}
+
+void Team::serve(Seat& seat, int id) {
+  const FloatState state;
+  for (unsigned seen = 0;; ++seen) {
+    wait_while(seat.calls, seen);
+    work(id);
+    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+  }
+}
+
+void Team::work(int id) {
+  Worker worker(id, run_count_, run_parts_, this);
+  try {
+    call_(body_, worker);
+  } catch (const OtherFailed&) {
+  } catch (...) {
+    if (!failed_.exchange(true, std::memory_order_acq_rel)) error_ = std::current_exception();
+    phase_.fetch_add(1, std::memory_order_acq_rel);
+    phase_.notify_all();
+  }
+}
+
+void Team::wait_for_all(int count) {
+  const unsigned phase = phase_.load(std::memory_order_acquire);
+  if (failed_.load(std::memory_order_acquire)) throw OtherFailed();
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == count - 1) {
+    arrived_.store(0, std::memory_order_relaxed);
+    phase_.fetch_add(1, std::memory_order_acq_rel);
+    phase_.notify_all();
+  } else {
+    wait_while(phase_, phase);
+  }
+  if (failed_.load(std::memory_order_acquire)) throw OtherFailed();
+}
+
+void Worker::wait_for_all() { team_->wait_for_all(count); }
+
+// In a forked child: the threads are gone, and so is whatever run was on. Their seats are left as
+// they are, since freeing memory here could wait for a lock that nobody holds any more.
+void Team::abandon_threads() {
+  Team& t = team();
+  (void)t.seats_.release();
+  t.seated_ = 0;
+  t.busy_.store(false, std::memory_order_relaxed);
+}
+
+void set_num_threads(int n) { team().set(n); }
+int get_num_threads() { return team().parts(); }
+
+}  // namespace feedfwd
