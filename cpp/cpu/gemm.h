@@ -35,7 +35,7 @@ struct Epilogue {
 
 inline constexpr int64_t kChunk = 384;                   // the contract's, not a tuning value
 inline constexpr int64_t kBlockBytes = 384 * 1024;       // of B: stays in L2 beside A and C
-inline constexpr int64_t kBlockColumnBytes = 2048;       // of C's rows in a block: the epilogue's L1
+inline constexpr int64_t kBlockColumnBytes = 2048;  // of a row of C in a block: for L1
 inline constexpr int64_t kSmallBytes = 32 * 1024;        // a B that stays in L1 as it is
 inline constexpr int64_t kEpilogueBytes = 8 * 1024;
 

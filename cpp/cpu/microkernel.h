@@ -148,7 +148,8 @@ void tile(const TileArgs<T>& t) {
 // The kernels of one type. Where masks are free the kernel that masks its last vector serves all.
 template <class T>
 struct TileTable {
-  TileKernel<T> regular[2][2][kTileVectors][kTileRows] = {};  // [form][b tail][vectors - 1][rows - 1]
+  // [form][b tail][vectors - 1][rows - 1]
+  TileKernel<T> regular[2][2][kTileVectors][kTileRows] = {};
   // A few rows of a B read in place: more vectors a row, so that the fma's latency is hidden.
   static constexpr int kWideRows = kRegisters == 32 ? 4 : 2;
   static constexpr int wide_vectors(int rows) { return rows == 1 ? 8 : 4; }
