@@ -1,4 +1,5 @@
-// plan: Graph -> ordered instructions with fusion, hazards and arena offsets. A pure function; str() is the debug view.
+// plan: Graph -> ordered instructions with fusion, hazards and arena offsets. A pure function;
+// str() is the debug view.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,8 @@
 
 namespace feedfwd {
 
-// Where an operand lives. Offsets are bytes within the space; `index` selects among several blocks of one space.
+// Where an operand lives. Offsets are bytes within the space; `index` selects among several blocks
+// of one space.
 enum class Space : uint8_t {
   work,      // one arena of temporaries, reused as lifetimes end
   variable,  // index = variable
@@ -38,7 +40,8 @@ struct PlanInstr {
   int fused = 0;  // how many of the following run on this one's output tile by tile (backend.h)
 };
 
-// Memory form of a variable (numerics, rule 9): row stride rounded up to 16 unless there are at most 4 columns.
+// Memory form of a variable (numerics, rule 9): row stride rounded up to 16 unless there are at
+// most 4 columns.
 struct Layout {
   int64_t rows = 1, cols = 1, row_stride = 1;
   int64_t elements() const { return rows * row_stride; }  // pads included
@@ -58,18 +61,19 @@ struct UpdateRequest {
 };
 
 struct PlanRequest {
-  std::vector<ValueId> outputs;     // copied out densely
-  std::vector<DType> input_types;   // dtype of each input as the data holds it; cast while gathering
-  ValueId loss = kNoValue;          // recorded each step where given
+  std::vector<ValueId> outputs;    // copied out densely
+  std::vector<DType> input_types;  // dtype of each input as the data holds it; cast while gathering
+  ValueId loss = kNoValue;         // recorded each step where given
   bool has_update = false;
   UpdateRequest update;
-  bool write_back = true;           // store the graph's assigned variables
-  std::vector<int> per_step;        // assigned variables stored once a step, not once a shard (dropout counters)
-  int64_t capacity = 1;             // most rows of a shard
+  bool write_back = true;  // store the graph's assigned variables
+  std::vector<int>
+      per_step;  // assigned variables stored once a step, not once a shard (dropout counters)
+  int64_t capacity = 1;  // most rows of a shard
   int shards = 1;
   bool fuse = true;
-  uint64_t order_seed = 0;          // not 0: a random legal order, for tests
-  bool guard = false;               // guard bands around the slots of the work arena, for tests
+  uint64_t order_seed = 0;  // not 0: a random legal order, for tests
+  bool guard = false;       // guard bands around the slots of the work arena, for tests
 };
 
 // 64 bytes of the work arena that no instruction may touch.
@@ -90,11 +94,11 @@ struct Plan {
   int64_t work_bytes = 0;
   int64_t capacity = 1;  // most rows of a shard
   int shards = 1;
-  std::vector<DType> input_types;        // of the data, one per graph input
-  std::vector<int64_t> input_cols;       // elements per row of the data
-  std::vector<ValueType> outputs;        // dense
-  std::vector<GradientSlot> gradients;   // in arena order
-  int gradient_arenas = 0;               // more than one where shards are added up
+  std::vector<DType> input_types;       // of the data, one per graph input
+  std::vector<int64_t> input_cols;      // elements per row of the data
+  std::vector<ValueType> outputs;       // dense
+  std::vector<GradientSlot> gradients;  // in arena order
+  int gradient_arenas = 0;              // more than one where shards are added up
   std::vector<Guard> guards;
   std::string str() const;
 };

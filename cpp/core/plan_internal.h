@@ -1,5 +1,6 @@
-// What the passes of plan pass to each other. Buffers carry the hazards: two steps conflict where one writes what the
-// other touches, and every pass keeps conflicting steps in the order in which they were listed.
+// What the passes of plan pass to each other. Buffers carry the hazards: two steps conflict where
+// one writes what the other touches, and every pass keeps conflicting steps in the order in which
+// they were listed.
 #pragma once
 
 #include <map>
@@ -17,7 +18,8 @@ struct Buffer {
   int64_t bytes = 0;  // at capacity
 };
 
-// Begin writes what every step reads (rows, offset ...); Record writes what updates read (bad_step).
+// Begin writes what every step reads (rows, offset ...); Record writes what updates read
+// (bad_step).
 constexpr int kStepState = 0;
 constexpr int kStatus = 1;
 
@@ -44,14 +46,15 @@ void note_accesses(Step& step);
 bool conflict(const Step& earlier, const Step& later);
 // The same elements at the same place, given the same buffer.
 bool same_view(const Operand& a, const Operand& b);
-// Whether `step` touches `buffer` element by element through a view like `view` only, or not at all: then a group that
-// runs tile by tile may overwrite the buffer through that view.
+// Whether `step` touches `buffer` element by element through a view like `view` only, or not at
+// all: then a group that runs tile by tile may overwrite the buffer through that view.
 bool only_elementwise(const Step& step, int buffer, const Operand& view);
 
-// plan.cpp: the steps as the graph lists them; fills the plan's description of inputs, outputs and gradients.
+// plan_list.cpp: the steps as the graph lists them; fills the plan's description of inputs, outputs
+// and gradients.
 Draft list_steps(const Graph& graph, const PlanRequest& request, Plan& plan);
 // plan_order.cpp
-void hoist_updates(std::vector<Step>& steps);
+void hoist(std::vector<Step>& steps);
 void shuffle(std::vector<Step>& steps, uint64_t seed);
 // plan_fuse.cpp
 void fuse(std::vector<Step>& steps, size_t buffers);

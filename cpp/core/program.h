@@ -1,7 +1,6 @@
-// Program: a Plan bound to a backend and to memory. Executor: the mini-batch loop, written once.
+// Program: a Plan bound to a backend and to memory.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,8 +17,8 @@ struct Storage {
 };
 
 struct Bindings {
-  std::vector<Storage> variables;            // by graph variable index
-  std::vector<std::vector<Storage>> slots;   // [variable][slot]; empty without an update
+  std::vector<Storage> variables;           // by graph variable index
+  std::vector<std::vector<Storage>> slots;  // [variable][slot]; empty without an update
 };
 
 // Rows a program reads: `rows` rows of `cols` elements of `dtype`, `row_stride` elements apart.
@@ -33,19 +32,21 @@ class Program {
  public:
   Program(const Graph& graph, Plan plan, std::shared_ptr<Backend> backend, Bindings bindings);
 
-  // Arrays for the graph's inputs, one each, equal numbers of rows. Binding other arrays of the same types and widths
-  // re-uses everything. Throws std::invalid_argument for another number, dtype or width.
+  // Arrays for the graph's inputs, one each, equal numbers of rows. Binding other arrays of the
+  // same types and widths re-uses everything. Throws std::invalid_argument for another number,
+  // dtype or width.
   void bind(std::vector<Source> sources);
 
   struct Run {
     int64_t total_rows = 0, batch_size = 1, first_row = 0, steps = 1;
-    const int64_t* order = nullptr;          // host, total_rows long, or null
-    bool order_changed = true;               // false: `order` holds what the run before had
-    const double* scalars = nullptr;         // host, kStepScalars per step, or null
-    double* losses = nullptr;                // host, one per step, or null
+    const int64_t* order = nullptr;   // host, total_rows long, or null
+    bool order_changed = true;        // false: `order` holds what the run before had
+    const double* scalars = nullptr;  // host, kStepScalars per step, or null
+    double* losses = nullptr;         // host, one per step, or null
   };
-  // Runs the steps; returns the final state (bad_step!). Uploads order only when it differs from the last (by address
-  // and version the executor passes on), losses are downloaded. One run at a time.
+  // Runs the steps; returns the final state (bad_step!). Losses are downloaded. One run at a time.
+  // With guards in the plan throws std::logic_error that names the slot whose neighbourhood was
+  // written to.
   StepState run(const Run& run);
   // Rows 0 .. rows of the index-th output as the last step left them, dense, to host memory.
   void read_output(int index, int64_t rows, void* host) const;
@@ -55,12 +56,22 @@ class Program {
 
  private:
   Ref resolve(const Operand& operand) const;
+  char* base_of(const Operand& operand) const;
+  void allocate();
+  void load_constants(const Graph& graph);
+  void check_sources(const std::vector<Source>& sources) const;
+  void check_run(const Run& run) const;
+  // The first call of a size allocates, later ones do not.
+  void* stage(Block& block, const void* host, int64_t elements);
+  void check_guards() const;
 
   Plan plan_;
   std::shared_ptr<Backend> backend_;
   Bindings bindings_;
   std::vector<Source> sources_;
-  std::vector<Block> constants_, outputs_, gradients_;
+  std::vector<Block> constants_, outputs_;
+  std::vector<Block> gradients_;           // one arena each
+  std::vector<int64_t> gradient_offsets_;  // by variable
   Block work_, order_, scalars_, losses_;
   std::unique_ptr<Code> code_;
 };
