@@ -4,9 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "core/math/functions.h"
 #include "core/op.h"
 
 namespace feedfwd {
+
+enum class Unary : FunctionId {
+#define FF_UNARY_ENUM(Struct) Struct,
+  FF_UNARY_FUNCTIONS(FF_UNARY_ENUM)
+#undef FF_UNARY_ENUM
+};
 
 // Throws std::invalid_argument, listing the known ones.
 FunctionId function_id(const std::string& name);
