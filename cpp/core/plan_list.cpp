@@ -377,6 +377,7 @@ class Lister {
     attrs.f[0] = update.clip == Clip::value ? update.clip_at : 0.0;
     for (size_t k = 0; k < update.gradients.size(); ++k) {
       const auto& [variable, v] = update.gradients[k];
+      attrs.i[1] = contains(update.decayed, variable);
       std::vector<int> in{draft_.named(Space::gradient, variable)},
           out{draft_.named(Space::variable, variable)};
       for (int s = 0; s < update.slots; ++s) out.push_back(draft_.named(Space::slot, variable, s));

@@ -19,6 +19,7 @@ Program::Program(const Graph& graph, Plan plan, std::shared_ptr<Backend> backend
     : plan_(std::move(plan)), backend_(std::move(backend)), bindings_(std::move(bindings)) {
   allocate();
   load_constants(graph);
+  if (plan_.input_types.empty()) bind({});
 }
 
 void Program::allocate() {

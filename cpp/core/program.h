@@ -32,9 +32,9 @@ class Program {
  public:
   Program(const Graph& graph, Plan plan, std::shared_ptr<Backend> backend, Bindings bindings);
 
-  // Arrays for the graph's inputs, one each, equal numbers of rows. Binding other arrays of the
-  // same types and widths re-uses everything. Throws std::invalid_argument for another number,
-  // dtype or width.
+  // Arrays for the graph's inputs, one each, equal numbers of rows; not needed without inputs.
+  // Binding other arrays of the same types and widths re-uses everything. Throws
+  // std::invalid_argument for another number, dtype or width.
   void bind(std::vector<Source> sources);
 
   struct Run {

@@ -269,6 +269,12 @@ void test_two_layers() {
         "groups: " + groups);
   check(plan.str() == make_plan(c.graph, c.request).str(), "the same plan twice");
   PlanRequest request = c.request;
+  request.update.decayed = {2};
+  for (const PlanInstr& i : make_plan(c.graph, request).instrs) {
+    if (i.op == Op::Update)
+      check(i.attrs.i[1] == (i.out[0].index == 2), "weight decay by variable");
+  }
+  request = c.request;
   request.has_update = false;
   request.loss = kNoValue;
   request.outputs = {c.request.outputs[0]};
