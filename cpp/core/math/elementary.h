@@ -240,7 +240,7 @@ FF_HD V erf_small(V x) {
 template <Real V>
 FF_HD V erfc(V x) {
   const V a = magnitude(x);
-  const V y = select(a < splat<V>(0.55), splat<V>(1.0) - erf_small(a), erfc_positive(a));
+  const V y = select(a < splat<V>(0.6), splat<V>(1.0) - erf_small(a), erfc_positive(a));
   const V value = select(x < splat<V>(0.0), splat<V>(2.0) - y, y);
   return select(x == x, value, x);
 }
