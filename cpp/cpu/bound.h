@@ -1,0 +1,71 @@
+// The contract between the backend and the kernels of an instruction set: an instruction with plain
+// arrays only, since sources of one instruction set may use no standard-library templates.
+#pragma once
+
+#include "core/backend.h"
+
+namespace feedfwd {
+
+// A Ref whose extents are rows_n (times the batch's rows where rows_batch is set) x cols_n.
+struct BoundRef {
+  char* data;
+  int64_t rows_n, cols_n;
+  int64_t row_stride, col_stride;
+  bool rows_batch, cols_batch;
+  DType dtype;
+};
+
+struct BoundOp {
+  Op op;
+  FunctionId fn;
+  DType dtype;
+  int inputs, outputs;
+  const BoundRef* in;
+  const BoundRef* out;
+  int64_t i[kMaxRank];
+  double f[2];
+  int rank;  // of attrs.shape
+  bool shape_batch;
+  int64_t dims[kMaxRank];
+};
+
+struct Rect {
+  int64_t row0, row1, col0, col1;
+};
+
+// The share of a part: rows if there are enough of them, else columns in whole cache lines. Always
+// inlined, as all that several instruction sets' sources include must be.
+[[gnu::always_inline]] inline Rect share(int64_t rows, int64_t cols, int part, int parts) {
+  if (rows >= parts || cols < 32 * parts) {
+    return {rows * part / parts, rows * (part + 1) / parts, 0, cols};
+  }
+  const int64_t lines = (cols + 63) / 64;
+  const int64_t col0 = lines * part / parts * 64, col1 = lines * (part + 1) / parts * 64;
+  return {0, rows, col0, col1 < cols ? col1 : cols};
+}
+
+// One part's share of an instruction. `after`, where it is not null, is called for every rectangle
+// of the result as soon as that rectangle is final (the instructions fused to this one).
+struct KernelCall {
+  const BoundOp* op;
+  const StepState* state;
+  int part, parts;
+  void* scratch;
+  void (*after)(void* context, int64_t row0, int64_t row1, int64_t col0, int64_t col1);
+  void* context;
+};
+
+// Elementwise kernels make any rectangle of their result; all others make their part of the whole.
+using RectKernel = void (*)(const BoundOp& op, const StepState& state, Rect rect);
+using Kernel = void (*)(const KernelCall& call);
+
+// What an instruction set offers. Lookups give null where there is no such kernel.
+struct Kernels {
+  const char* name;
+  RectKernel (*rect)(const BoundOp& op);
+  Kernel (*whole)(const BoundOp& op);
+  // Bytes of scratch one part needs for the op with `rows` batch rows.
+  int64_t (*scratch_bytes)(const BoundOp& op, int64_t rows, int parts);
+};
+
+}  // namespace feedfwd

@@ -1,0 +1,130 @@
+// Running a program: every worker walks all units; each does its parts of the shared ones.
+#include "cpu/code.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "cpu/float_state.h"
+#include "cpu/step.h"
+
+namespace feedfwd {
+
+// An operand's share of a tile of fused elementwise instructions: several of them fit the L1 cache.
+constexpr int64_t kTileElements = 1024;
+
+void CpuCode::prepare(int parts) {
+  if (parts == parts_) return;
+  int64_t bytes = 0;
+  for (const Unit& u : units_) {
+    if (u.kind == Kind::whole) {
+      bytes = std::max(bytes, kernels_.scratch_bytes(u.op, capacity_, parts));
+    }
+  }
+  scratch_stride_ = round_up(bytes, 128);  // no two parts on one (pair of) cache lines
+  scratch_.reset();
+  if (bytes > 0) {
+    scratch_ = allocate_zeroed(static_cast<size_t>(checked_mul(scratch_stride_, parts)));
+  }
+  parts_ = parts;
+}
+
+void CpuCode::submit(StepState& state, int64_t steps) {
+  const bool keep_losses = state.losses != nullptr;
+  if (!keep_losses) {
+    const auto needed = static_cast<size_t>(state.index + 1 + steps);
+    if (losses_.size() < needed) losses_.resize(needed);
+    state.losses = losses_.data();
+  }
+  bad_step_.store(state.bad_step, std::memory_order_relaxed);
+  const int parts = all_solo_ ? 1 : team().parts();
+  prepare(parts);
+  StepState end;
+  const StepState start = state;
+  team().run(parts, [&](Worker& worker) { work(worker, start, steps, end); });
+  state = end;
+  if (!keep_losses) state.losses = nullptr;
+}
+
+void CpuCode::work(Worker& worker, const StepState& start, int64_t steps, StepState& end) {
+  StepState state = start;
+  int64_t seen = state.bad_step;
+  // After a loss that is not finite the rest of the run changes nothing any more.
+  for (int64_t n = 0; n < steps && seen < 0; ++n) step(worker, state, seen);
+  if (worker.id != 0) return;
+  for (int64_t n = state.index + 1; n < start.index + 1 + steps; ++n) {
+    state.losses[n] = std::numeric_limits<double>::quiet_NaN();
+  }
+  end = state;
+}
+
+void CpuCode::step(Worker& worker, StepState& state, int64_t& seen) {
+  for (size_t at = 0; at < units_.size();) {
+    const Unit& unit = units_[at];
+    at += 1 + static_cast<size_t>(unit.fused);
+    if (unit.barrier) worker.barrier();
+    // Workers look at the same places, between barriers, so that all stop after the same step.
+    if (unit.see_record) {
+      state.bad_step = bad_step_.load(std::memory_order_relaxed);
+      seen = state.bad_step;
+    }
+    if (unit.kind == Kind::begin) {
+      begin_step(unit.op, state);
+    } else if (!unit.solo) {
+      worker.for_my_parts([&](int part) { run_unit(unit, state, part, worker.parts); });
+    } else if (worker.id == 0) {
+      run_unit(unit, state, 0, 1);
+    }
+  }
+  if (worker.count == 1) seen = state.bad_step;
+}
+
+void CpuCode::run_unit(const Unit& unit, StepState& state, int part, int parts) {
+  switch (unit.kind) {
+    case Kind::begin: return;
+    case Kind::record:
+      record_loss(unit.op, state);
+      bad_step_.store(state.bad_step, std::memory_order_relaxed);
+      return;
+    case Kind::rows: return count_rows(unit.op, state);
+    case Kind::clip: return clip_factor(unit.op, state);
+    case Kind::elementwise: return run_rects(unit, state, part, parts);
+    case Kind::whole: break;
+  }
+  Fused fused{&unit + 1, unit.fused, &state};
+  KernelCall call{&unit.op, &state, part, parts, nullptr, nullptr, nullptr};
+  call.scratch = static_cast<char*>(scratch_.get()) + part * scratch_stride_;
+  if (unit.fused > 0) {
+    call.after = run_fused;
+    call.context = &fused;
+  }
+  unit.whole(call);
+}
+
+void CpuCode::run_rects(const Unit& unit, const StepState& state, int part, int parts) {
+  const BoundRef& out = unit.op.out[0];
+  const int64_t rows = out.rows_n * (out.rows_batch ? state.rows : 1);
+  const int64_t cols = out.cols_n * (out.cols_batch ? state.rows : 1);
+  const Rect mine = share(rows, cols, part, parts);
+  if (mine.row0 >= mine.row1 || mine.col0 >= mine.col1) return;
+  if (unit.fused == 0) return unit.rect(unit.op, state, mine);
+  Fused fused{&unit + 1, unit.fused, &state};
+  const int64_t width = std::min(mine.col1 - mine.col0, kTileElements);
+  const int64_t height = kTileElements / width;
+  for (int64_t r = mine.row0; r < mine.row1; r += height) {
+    const int64_t r1 = std::min(r + height, mine.row1);
+    for (int64_t c = mine.col0; c < mine.col1; c += width) {
+      const int64_t c1 = std::min(c + width, mine.col1);
+      unit.rect(unit.op, state, {r, r1, c, c1});
+      run_fused(&fused, r, r1, c, c1);
+    }
+  }
+}
+
+void CpuCode::run_fused(void* context, int64_t row0, int64_t row1, int64_t col0, int64_t col1) {
+  const Fused& fused = *static_cast<const Fused*>(context);
+  for (int k = 0; k < fused.count; ++k) {
+    fused.first[k].rect(fused.first[k].op, *fused.state, {row0, row1, col0, col1});
+  }
+}
+
+}  // namespace feedfwd

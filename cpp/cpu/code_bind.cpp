@@ -1,0 +1,168 @@
+// Making a program ready: kernels chosen, work estimated, barriers placed.
+#include <string>
+
+#include "cpu/code.h"
+
+namespace feedfwd {
+
+namespace {
+
+BoundRef bound(const Ref& r) {
+  return {static_cast<char*>(r.data), r.rows.n,     r.cols.n,     r.row_stride,
+          r.col_stride,               r.rows.batch, r.cols.batch, r.dtype};
+}
+
+double elements(const BoundRef& r, int64_t capacity) {
+  return static_cast<double>(r.rows_n) * static_cast<double>(r.cols_n) *
+         (r.rows_batch || r.cols_batch ? static_cast<double>(capacity) : 1.0);
+}
+
+// Nanoseconds on one thread, roughly: it decides who works, never what comes out.
+double estimate(const BoundOp& op, int64_t capacity) {
+  const double out = elements(op.out[0], capacity);
+  const double in = op.inputs > 0 ? elements(op.in[0], capacity) : 0;
+  const double wide = size_of(op.out[0].dtype) == 8 ? 2 : 1;
+  switch (op.op) {
+    case Op::Matmul: {
+      const BoundRef& a = op.in[0];
+      const double k = op.i[0] != 0 ? elements(a, capacity) / static_cast<double>(
+                                          a.cols_n * (a.cols_batch ? capacity : 1))
+                                    : elements(a, capacity) / static_cast<double>(
+                                          a.rows_n * (a.rows_batch ? capacity : 1));
+      return out * k * wide * 0.03;
+    }
+    case Op::Map:
+    case Op::MapGrad:
+    case Op::Power:
+    case Op::Dropout:
+    case Op::Update:
+      return out * wide * 0.4;
+    case Op::Softmax:
+    case Op::LogSoftmax:
+    case Op::Xent:
+    case Op::XentGrad:
+      return in * wide * 0.6;
+    default:
+      return (in > out ? in : out) * wide * 0.15;
+  }
+}
+
+bool is_rect(Op op) { return is_elementwise(op) || op == Op::Copy || op == Op::Update; }
+
+bool is_full_reduction(const Instr& instr) {
+  const bool reduces =
+      instr.op == Op::Sum || instr.op == Op::ReduceMax || instr.op == Op::ReduceMin;
+  return instr.op == Op::SumSquares || (reduces && instr.attrs.i[2] == 2);
+}
+
+}  // namespace
+
+CpuCode::CpuCode(std::vector<Instr> program, int64_t capacity, const Kernels& kernels,
+                 double solo_ns)
+    : kernels_(kernels), capacity_(capacity) {
+  for (const Instr& instr : program) append(instr);
+  place_barriers(solo_ns);
+}
+
+void CpuCode::append(const Instr& instr) {
+  if (is_full_reduction(instr)) {
+    append_full_reduction(instr);
+  } else {
+    units_.push_back(bind(instr));
+  }
+}
+
+// Rows first, into memory of our own that all threads fill, then that column (rule 2).
+void CpuCode::append_full_reduction(const Instr& instr) {
+  const Ref& in = instr.in[0];
+  const DType dtype = instr.out[0].dtype;
+  const int64_t rows = in.rows.at(capacity_);
+  temporaries_.push_back(allocate_zeroed(static_cast<size_t>(rows) * size_of(dtype)));
+  const Ref column{temporaries_.back().get(), in.rows, {1, false}, 1, 1, dtype};
+  Instr by_row = instr;
+  by_row.out = {column};
+  by_row.attrs.i[2] = 0;
+  by_row.attrs.i[3] = 1;  // not the end result yet
+  Instr over_rows = instr;
+  if (instr.op == Op::SumSquares) over_rows.op = Op::Sum;
+  over_rows.in = {column};
+  over_rows.attrs.i[2] = 1;
+  units_.push_back(bind(by_row));
+  units_.push_back(bind(over_rows));
+}
+
+CpuCode::Unit CpuCode::bind(const Instr& instr) {
+  std::vector<BoundRef>& refs = refs_.emplace_back();
+  for (const Ref& r : instr.in) refs.push_back(bound(r));
+  for (const Ref& r : instr.out) refs.push_back(bound(r));
+  Unit u{};
+  u.op.op = instr.op;
+  u.op.fn = instr.attrs.fn;
+  u.op.dtype = instr.attrs.dtype;
+  u.op.inputs = static_cast<int>(instr.in.size());
+  u.op.outputs = static_cast<int>(instr.out.size());
+  u.op.in = refs.data();
+  u.op.out = refs.data() + instr.in.size();
+  for (int k = 0; k < kMaxRank; ++k) {
+    u.op.i[k] = instr.attrs.i[k];
+    u.op.dims[k] = instr.attrs.shape.dims[k];
+  }
+  u.op.f[0] = instr.attrs.f[0];
+  u.op.f[1] = instr.attrs.f[1];
+  u.op.rank = instr.attrs.shape.rank;
+  u.op.shape_batch = instr.attrs.shape.batch;
+  u.fused = instr.fused;
+  u.solo = true;
+  switch (instr.op) {
+    case Op::Begin: u.kind = Kind::begin; return u;
+    case Op::Record: u.kind = Kind::record; return u;
+    case Op::Rows: u.kind = Kind::rows; return u;
+    case Op::ClipFactor: u.kind = Kind::clip; return u;
+    default: break;
+  }
+  u.kind = is_rect(instr.op) ? Kind::elementwise : Kind::whole;
+  if (u.kind == Kind::elementwise) u.rect = kernels_.rect(u.op);
+  if (u.kind == Kind::whole) u.whole = kernels_.whole(u.op);
+  if (u.rect == nullptr && u.whole == nullptr) {
+    throw TypeError(std::string(name_of(instr.op)) + ": not for " +
+                    name_of((instr.in.empty() ? instr.out[0] : instr.in[0]).dtype));
+  }
+  u.ns = estimate(u.op, capacity_);
+  return u;
+}
+
+// Who does what, and a barrier wherever one side of the seam is not worker 0 alone. The program
+// runs in a circle: what its first unit waits for is its last.
+void CpuCode::place_barriers(double solo_ns) {
+  bool recorded = false, previous_solo = true;
+  all_solo_ = true;
+  for (size_t at = 0; at < units_.size();) {
+    Unit& head = units_[at];
+    if (head.kind != Kind::elementwise && head.op.op != Op::Matmul) head.fused = 0;
+    int followers = 0;
+    while (followers < head.fused && units_[at + 1 + static_cast<size_t>(followers)].rect) ++followers;
+    head.fused = followers;
+    double ns = head.ns;
+    for (int k = 1; k <= head.fused; ++k) ns += units_[at + k].ns;
+    const bool fixed = head.kind != Kind::elementwise && head.kind != Kind::whole;
+    head.solo = fixed || ns < solo_ns || head.op.op == Op::Slice || head.op.op == Op::SliceGrad;
+    all_solo_ = all_solo_ && head.solo;
+    at += 1 + static_cast<size_t>(head.fused);
+  }
+  for (int round = 0; round < 2; ++round) {
+    for (size_t at = 0; at < units_.size();) {
+      Unit& u = units_[at];
+      at += 1 + static_cast<size_t>(u.fused);
+      if (u.kind == Kind::begin) continue;  // every worker begins for itself
+      u.barrier = u.barrier || !u.solo || !previous_solo;
+      previous_solo = u.solo;
+      if (u.barrier && recorded) {
+        u.see_record = true;
+        recorded = false;
+      }
+      recorded = recorded || u.kind == Kind::record;
+    }
+  }
+}
+
+}  // namespace feedfwd

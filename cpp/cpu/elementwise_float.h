@@ -1,0 +1,66 @@
+// Elementwise ops in float32 and float64 that are vectors throughout.
+#pragma once
+
+#include "core/math/elementary.h"
+#include "core/math/functions.h"
+#include "cpu/elementwise.h"
+
+namespace feedfwd::FF_ISA {
+
+// y = f(x; alpha) for a function of core/math/functions.h.
+template <class Fn, class T>
+struct MapOf {
+  using Scalar = T;
+  static constexpr int inputs = 1;
+  Vec<T> alpha;
+
+  FF_INLINE MapOf(const BoundOp& op, const StepState&) : alpha(static_cast<T>(op.f[0])) {}
+  FF_INLINE Vec<T> operator()(const Vec<T>* x) const { return Fn::f(x[0], alpha); }
+};
+
+// g * df(s): in = {s, g}, s the function's output or input as it declares.
+template <class Fn, class T>
+struct MapGradOf {
+  using Scalar = T;
+  static constexpr int inputs = 2;
+  Vec<T> alpha;
+
+  FF_INLINE MapGradOf(const BoundOp& op, const StepState&) : alpha(static_cast<T>(op.f[0])) {}
+  FF_INLINE Vec<T> operator()(const Vec<T>* x) const { return x[1] * Fn::df(x[0], alpha); }
+};
+
+#define FF_BINARY(Name, expression)                               \
+  template <class T>                                              \
+  struct Name {                                                   \
+    using Scalar = T;                                             \
+    static constexpr int inputs = 2;                              \
+    FF_INLINE Name(const BoundOp&, const StepState&) {}           \
+    FF_INLINE Vec<T> operator()(const Vec<T>* x) const {          \
+      const Vec<T> a = x[0], b = x[1];                            \
+      return expression;                                          \
+    }                                                             \
+  };
+FF_BINARY(AddOf, a + b)
+FF_BINARY(SubtractOf, a - b)
+FF_BINARY(MultiplyOf, a* b)
+FF_BINARY(DivideOf, a / b)
+FF_BINARY(PowerOf, math::pow(a, b))
+FF_BINARY(MaximumOf, math::max(a, b))
+FF_BINARY(MinimumOf, math::min(a, b))
+#undef FF_BINARY
+
+// Kernels by place in FF_UNARY_FUNCTIONS.
+template <class T>
+inline constexpr RectKernel kMaps[] = {
+#define FF_ENTRY(Fn) vector_rect<MapOf<math::Fn, T>>,
+    FF_UNARY_FUNCTIONS(FF_ENTRY)
+#undef FF_ENTRY
+};
+template <class T>
+inline constexpr RectKernel kMapGrads[] = {
+#define FF_ENTRY(Fn) vector_rect<MapGradOf<math::Fn, T>>,
+    FF_UNARY_FUNCTIONS(FF_ENTRY)
+#undef FF_ENTRY
+};
+
+}  // namespace feedfwd::FF_ISA

@@ -1,0 +1,2 @@
+// Every kernel, compiled for avx2.
+#include "cpu/kernels.h"

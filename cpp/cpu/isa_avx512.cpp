@@ -1,0 +1,2 @@
+// Every kernel, compiled for avx512.
+#include "cpu/kernels.h"

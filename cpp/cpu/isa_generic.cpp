@@ -1,0 +1,2 @@
+// Every kernel, compiled for generic.
+#include "cpu/kernels.h"

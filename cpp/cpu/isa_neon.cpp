@@ -1,0 +1,2 @@
+// Every kernel, compiled for neon.
+#include "cpu/kernels.h"

@@ -1,0 +1,214 @@
+// Softmax and cross-entropy: each row by itself, its sums in the order of numerics rule 2.
+#pragma once
+
+#include "core/math/elementary.h"
+#include "cpu/reduce_columns.h"
+
+namespace feedfwd::FF_ISA {
+
+// One row of any length as vectors: f(x) -> y for all elements of x.
+template <class T, class F>
+FF_INLINE void each(const T* x, T* y, int64_t n, F f) {
+  constexpr int size = Vec<T>::size;
+  int64_t i = 0;
+  for (; i + size <= n; i += size) f(Vec<T>::load(x + i)).store(y + i);
+  if (i < n) {
+    const int left = static_cast<int>(n - i);
+    f(Vec<T>::load(x + i, left)).store(y + i, left);
+  }
+}
+
+template <class T>
+FF_INLINE T scalar_log(T x) {
+  T lane[Vec<T>::size];
+  math::log(Vec<T>(x)).store(lane);
+  return lane[0];
+}
+
+template <class T>
+struct ShiftedExp {
+  Vec<T> shift;
+  FF_INLINE Vec<T> operator()(Vec<T> x) const { return math::exp(x - shift); }
+};
+template <class T>
+struct DivideBy {
+  Vec<T> divisor;
+  FF_INLINE Vec<T> operator()(Vec<T> x) const { return math::keep(x / divisor); }
+};
+template <class T>
+struct SubtractTwo {
+  Vec<T> first, second;
+  FF_INLINE Vec<T> operator()(Vec<T> x) const { return (x - first) - second; }
+};
+
+// exp(z - max) into y; gives max and the sum of y.
+template <class T>
+struct Exponentials {
+  T shift, sum;
+  FF_INLINE Exponentials(const T* z, T* y, int64_t n) {
+    shift = row_extreme<true>(z, n);
+    each(z, y, n, ShiftedExp<T>{Vec<T>(shift)});
+    sum = row_sum<T>(n, Adding<T>{y});
+  }
+};
+
+template <class T>
+void softmax(const KernelCall& c) {
+  const BoundRef &in = c.op->in[0], &out = c.op->out[0];
+  const int64_t cols = cols_of(in, *c.state);
+  const Rect q = rows_share(c, rows_of(in, *c.state));
+  for (int64_t r = q.row0; r < q.row1; ++r) {
+    T* y = at<T>(out, r, 0);
+    const Exponentials<T> e(at<const T>(in, r, 0), y, cols);
+    each<T>(y, y, cols, DivideBy<T>{Vec<T>(e.sum)});
+  }
+}
+
+// The sum of exp(z - shift), nothing stored.
+template <class T>
+struct AddingExp {
+  const T* z;
+  Vec<T> shift;
+  FF_INLINE Pack16<T> operator()(Pack16<T> lanes, int64_t i, int n) const {
+    constexpr int size = Vec<T>::size;
+    for (int r = 0; r < 16 / size; ++r) {
+      const int64_t left = n - r * size;
+      if (left >= size) {
+        lanes.v[r] = lanes.v[r] + math::exp(Vec<T>::load(z + i + r * size) - shift);
+      } else if (left > 0) {
+        T lane[size] = {};
+        const int some = static_cast<int>(left);
+        math::exp(Vec<T>::load(z + i + r * size, some) - shift).store(lane, some);
+        lanes.v[r] = lanes.v[r] + Vec<T>::load(lane);
+      }
+    }
+    return lanes;
+  }
+};
+
+template <class T>
+void log_softmax(const KernelCall& c) {
+  const BoundRef &in = c.op->in[0], &out = c.op->out[0];
+  const int64_t cols = cols_of(in, *c.state);
+  const Rect q = rows_share(c, rows_of(in, *c.state));
+  for (int64_t r = q.row0; r < q.row1; ++r) {
+    const T* z = at<const T>(in, r, 0);
+    const T shift = row_extreme<true>(z, cols);
+    const T sum = row_sum<T>(cols, AddingExp<T>{z, Vec<T>(shift)});
+    each(z, at<T>(out, r, 0), cols, SubtractTwo<T>{Vec<T>(shift), Vec<T>(scalar_log(sum))});
+  }
+}
+
+// Sum of t * (lse - (z - shift)), by fma: stable for large |z|.
+template <class T>
+struct AddingXent {
+  const T *t, *z;
+  Pack16<T> shift, lse;
+  FF_INLINE Pack16<T> operator()(Pack16<T> lanes, int64_t i, int n) const {
+    const Pack16<T> a = load16(t + i, n), b = load16(z + i, n);
+    for (int r = 0; r < Pack16<T>::registers; ++r) {
+      const Vec<T> term = lse.v[r] - (b.v[r] - shift.v[r]);
+      // t = 0 adds nothing, even where the logit is infinite; absent elements are such.
+      lanes.v[r] = select(a.v[r] == Vec<T>(T(0)), lanes.v[r], fma(a.v[r], term, lanes.v[r]));
+    }
+    return lanes;
+  }
+};
+
+// in = {logits, probabilities of the same dtype}, out = {loss, p}.
+template <class T>
+void xent_dense(const KernelCall& c) {
+  const BoundRef &in = c.op->in[0], &target = c.op->in[1];
+  const Line<T> loss(c.op->out[0], *c.state);
+  const int64_t cols = cols_of(in, *c.state);
+  const Rect q = rows_share(c, rows_of(in, *c.state));
+  for (int64_t r = q.row0; r < q.row1; ++r) {
+    const T* z = at<const T>(in, r, 0);
+    T* p = at<T>(c.op->out[1], r, 0);
+    const Exponentials<T> e(z, p, cols);
+    const AddingXent<T> term{at<const T>(target, r, 0), z, Pack16<T>(e.shift),
+                             Pack16<T>(scalar_log(e.sum))};
+    loss[r] = row_sum<T>(cols, term);
+    each<T>(p, p, cols, DivideBy<T>{Vec<T>(e.sum)});
+  }
+}
+
+// in = {logits, integer labels}; a label that is none of the columns makes the loss NaN.
+template <class T, class L>
+void xent_labels(const KernelCall& c) {
+  const BoundRef& in = c.op->in[0];
+  const Line<const L> label(c.op->in[1], *c.state);
+  const Line<T> loss(c.op->out[0], *c.state);
+  const int64_t cols = cols_of(in, *c.state);
+  const Rect q = rows_share(c, rows_of(in, *c.state));
+  for (int64_t r = q.row0; r < q.row1; ++r) {
+    const T* z = at<const T>(in, r, 0);
+    T* p = at<T>(c.op->out[1], r, 0);
+    const int64_t l = label[r];
+    const T at_label = l >= 0 && l < cols ? z[l] : static_cast<T>(__builtin_nan(""));
+    const Exponentials<T> e(z, p, cols);
+    loss[r] = scalar_log(e.sum) - (at_label - e.shift);
+    each<T>(p, p, cols, DivideBy<T>{Vec<T>(e.sum)});
+  }
+}
+
+template <class T>
+struct Times {
+  Vec<T> factor;
+  FF_INLINE Vec<T> operator()(Vec<T> x) const { return x * factor; }
+};
+
+// in = {p, labels, g}: (p - onehot) * g.
+template <class T, class L>
+void xent_grad_labels(const KernelCall& c) {
+  const BoundRef &in = c.op->in[0], &out = c.op->out[0];
+  const Line<const L> label(c.op->in[1], *c.state);
+  const Line<const T> g(c.op->in[2], *c.state);
+  const int64_t cols = cols_of(in, *c.state);
+  const Rect q = rows_share(c, rows_of(in, *c.state));
+  for (int64_t r = q.row0; r < q.row1; ++r) {
+    const T* p = at<const T>(in, r, 0);
+    T* y = at<T>(out, r, 0);
+    const int64_t l = label[r];
+    const bool inside = l >= 0 && l < cols;
+    const T hit = inside ? (p[l] - T(1)) * g[r] : T(0);  // before p, which may be y, is written
+    each(p, y, cols, Times<T>{Vec<T>(g[r])});
+    if (inside) y[l] = hit;
+  }
+}
+
+// in = {p, t, g}: (p * sum(t) - t) * g.
+template <class T>
+void xent_grad_dense(const KernelCall& c) {
+  constexpr int size = Vec<T>::size;
+  const BoundRef &in = c.op->in[0], &out = c.op->out[0];
+  const Line<const T> g(c.op->in[2], *c.state);
+  const int64_t cols = cols_of(in, *c.state);
+  const Rect q = rows_share(c, rows_of(in, *c.state));
+  for (int64_t r = q.row0; r < q.row1; ++r) {
+    const T *p = at<const T>(in, r, 0), *t = at<const T>(c.op->in[1], r, 0);
+    T* y = at<T>(out, r, 0);
+    const Vec<T> sum(row_sum<T>(cols, Adding<T>{t})), factor(g[r]);
+    for (int64_t i = 0; i < cols; i += size) {
+      const int n = static_cast<int>(smaller(cols - i, size));
+      ((Vec<T>::load(p + i, n) * sum - Vec<T>::load(t + i, n)) * factor).store(y + i, n);
+    }
+  }
+}
+
+// Labels outside 0 .. depth - 1 give a row of zeros.
+template <class L, class T>
+void one_hot(const KernelCall& c) {
+  const BoundRef& out = c.op->out[0];
+  const Line<const L> label(c.op->in[0], *c.state);
+  const int64_t depth = cols_of(out, *c.state);
+  const Rect q = rows_share(c, rows_of(out, *c.state));
+  for (int64_t r = q.row0; r < q.row1; ++r) {
+    T* y = at<T>(out, r, 0);
+    for (int64_t k = 0; k < depth; ++k) y[k] = T(0);
+    const int64_t l = label[r];
+    if (l >= 0 && l < depth) y[l] = T(1);
+  }
+}
+
+}  // namespace feedfwd::FF_ISA

@@ -1,0 +1,72 @@
+// The optimizers' updates: in = {gradient, factor}, out = {variable, slots ...}.
+#pragma once
+
+#include "core/math/optimizers.h"
+#include "cpu/elementwise.h"
+
+namespace feedfwd::FF_ISA {
+
+// What is the same for all elements, rounded to T once.
+template <class T>
+struct UpdateNumbers {
+  Vec<T> k[kStepScalars];
+  Vec<T> factor, clip;
+  bool has_factor, has_clip, has_decay;
+  int flags;
+
+  FF_INLINE UpdateNumbers(const BoundOp& op, const StepState& s)
+      : has_factor(op.inputs > 1), has_clip(op.f[0] > 0), has_decay(op.i[1] != 0),
+        flags(static_cast<int>(op.i[0])) {
+    const double* scalars = s.scalars + s.index * kStepScalars;
+    for (int n = 0; n < kStepScalars; ++n) k[n] = Vec<T>(static_cast<T>(scalars[n]));
+    factor = Vec<T>(has_factor ? static_cast<T>(*at<const double>(op.in[1], 0, 0)) : T(1));
+    clip = Vec<T>(static_cast<T>(op.f[0]));
+  }
+
+  template <class Optimizer>
+  FF_INLINE void apply(Vec<T>& w, Vec<T> g, Vec<T>* slots) const {
+    if (has_factor) g = g * factor;
+    if (has_clip) g = select(g > clip, clip, select(g < -clip, -clip, g));
+    if (has_decay) w = math::decayed(w, k[math::kDecay]);
+    Optimizer::update(w, g, slots, k, flags);
+  }
+};
+
+template <class Optimizer, class T>
+void update_rect(const BoundOp& op, const StepState& state, Rect rect) {
+  if (state.bad_step >= 0) return;
+  constexpr int size = Vec<T>::size;
+  const UpdateNumbers<T> numbers(op, state);
+  const Rect q = flattened(op, state, rect, 1);
+  const int64_t n = q.col1 - q.col0;
+  const int slots = op.outputs - 1;
+  for (int64_t r = q.row0; r < q.row1; ++r) {
+    Reader<T> gradient;
+    gradient.start(op.in[0], r, q.col0);
+    T* p[1 + math::kMaxSlots];
+    for (int k = 0; k <= slots; ++k) p[k] = at<T>(op.out[k], r, q.col0);
+    Vec<T> v[1 + math::kMaxSlots];
+    int64_t i = 0;
+    for (; i + size <= n; i += size) {
+      for (int k = 0; k <= slots; ++k) v[k] = Vec<T>::load(p[k] + i);
+      numbers.template apply<Optimizer>(v[0], gradient.get(i), v + 1);
+      for (int k = 0; k <= slots; ++k) v[k].store(p[k] + i);
+    }
+    if (i < n) {
+      const int left = static_cast<int>(n - i);
+      for (int k = 0; k <= slots; ++k) v[k] = Vec<T>::load(p[k] + i, left);
+      numbers.template apply<Optimizer>(v[0], gradient.get(i, left), v + 1);
+      for (int k = 0; k <= slots; ++k) v[k].store(p[k] + i, left);
+    }
+  }
+}
+
+// By place in FF_OPTIMIZERS.
+template <class T>
+inline constexpr RectKernel kUpdates[] = {
+#define FF_ENTRY(Optimizer) update_rect<math::Optimizer, T>,
+    FF_OPTIMIZERS(FF_ENTRY)
+#undef FF_ENTRY
+};
+
+}  // namespace feedfwd::FF_ISA
