@@ -1,6 +1,7 @@
-// Reverse mode over the nodes between sources and targets. Order (numerics, rule 5): a target's seeds first, in the order
-// of the targets; then contributions of consumers, the last consumer first, and within one consumer in rising input
-// position. The first is stored, each other added to what is there.
+// Reverse mode over the nodes between sources and targets. Order (numerics, rule 5): a target's
+// seeds first, in the order of the targets; then contributions of consumers, the last consumer
+// first, and within one consumer in rising input position. The first is stored, each other added to
+// what is there.
 #include "core/gradient_rules.h"
 
 namespace feedfwd {

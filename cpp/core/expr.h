@@ -1,5 +1,5 @@
-// Expr: a formula of core/math instantiated with it becomes nodes of a graph. Constants stay numbers until they meet a
-// value, and fold among themselves.
+// Expr: a formula of core/math instantiated with it becomes nodes of a graph. Constants stay
+// numbers until they meet a value, and fold among themselves.
 #pragma once
 
 #include "core/functions.h"

@@ -1,4 +1,5 @@
-// What gradient rules get, give and share. One rule per op; a rule emits only ops that have rules or carry no gradient.
+// What gradient rules get, give and share. One rule per op; a rule emits only ops that have rules
+// or carry no gradient.
 #pragma once
 
 #include <vector>

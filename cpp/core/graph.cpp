@@ -158,7 +158,8 @@ std::string print_attrs(const Node& node, int rank) {
       return " [" + list(a.i, 2) + "]";
     case Op::Map:
     case Op::MapGrad:
-      return std::string(" [") + function_name(a.fn) + (a.f[0] != 0 ? " " + number(a.f[0]) : "") + "]";
+      return std::string(" [") + function_name(a.fn) + (a.f[0] != 0 ? " " + number(a.f[0]) : "") +
+             "]";
     case Op::Dropout:
       return " [" + number(a.f[0]) + " seed " + std::to_string(static_cast<uint64_t>(a.i[0])) +
              " stream " + std::to_string(a.i[1]) + "]";

@@ -87,8 +87,8 @@ Shape reduced(const Shape& shape, int64_t mask, bool keepdims) {
   return out;
 }
 
-// Leaves: attrs say it all; Graph makes their types itself, eager calls never come here with one but for Rows.
-// Rows: no operands; result int64 scalar.
+// Leaves: attrs say it all; Graph makes their types itself, eager calls never come here with one
+// but for Rows. Rows: no operands; result int64 scalar.
 static Types infer_leaf(const Call& call) {
   call.expect_inputs(0);
   if (call.op == Op::Rows) return {{DType::i64, Shape{}}};

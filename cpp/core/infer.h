@@ -26,7 +26,8 @@ struct Call {
   int axis(int index) const;
 };
 
-// NumPy's rule from the trailing axis on; the batch meets itself or 1, and only where both end on the result's axis 0.
+// NumPy's rule from the trailing axis on; the batch meets itself or 1, and only where both end on
+// the result's axis 0.
 Shape broadcast(const Call& call, const Shape& a, const Shape& b);
 Shape without_axis(const Shape& shape, int axis);
 // Axes in `mask` left out, or kept with extent 1.

@@ -62,7 +62,8 @@ Types infer_where(const Call& call) {
   return {{call.in[1].dtype, broadcast(call, call.in[0].shape, both)}};
 }
 
-// Dropout(x, counter) -> x with elements kept and scaled, or zero; counter is the layer's count of training calls.
+// Dropout(x, counter) -> x with elements kept and scaled, or zero; counter is the layer's count of
+// training calls.
 Types infer_dropout(const Call& call) {
   call.expect_inputs(2);
   call.expect_float(0);

@@ -169,7 +169,8 @@ class Lowering {
     std::vector<View> in, out;
     const int rank = in_[0].type.shape.rank;
     const auto place = [&](const Operand& x) {
-      const bool per_row = op_ == Op::OneHot ? x.of == View::Of::input : x.form.type.shape.rank < rank;
+      const bool per_row =
+          op_ == Op::OneHot ? x.of == View::Of::input : x.form.type.shape.rank < rank;
       return per_row ? column(densely(x)) : natural(x);
     };
     for (size_t k = 0; k < in_.size(); ++k) in.push_back(place(input(static_cast<int>(k))));
@@ -192,7 +193,8 @@ class Lowering {
 
   // ---- elementwise ----
 
-  // The view of `x`, broadcast to `to`, with axes of `to` before `split` as rows. False where there is none.
+  // The view of `x`, broadcast to `to`, with axes of `to` before `split` as rows. False where there
+  // is none.
   static bool fit(const Operand& x, const Shape& to, int split, View& out) {
     const Shape& from = x.form.type.shape;
     const int shift = to.rank - from.rank;
@@ -244,8 +246,8 @@ class Lowering {
     emit(op_, attrs_, std::move(in), {result});
   }
 
-  // Dense `x` broadcast to `to`, but for leading axes that `split` can repeat: `x` repeated along new last axes, and
-  // those brought to their places.
+  // Dense `x` broadcast to `to`, but for leading axes that `split` can repeat: `x` repeated along
+  // new last axes, and those brought to their places.
   Operand expanded(const Operand& x, const Shape& to, int split) {
     const Shape& from = x.form.type.shape;
     const int shift = to.rank - from.rank;
@@ -340,7 +342,8 @@ class Lowering {
       const Operand moved = moved_last(x, mask);
       reduce_dense(moved, all & ~((int64_t{1} << (rank - __builtin_popcountll(mask))) - 1), y);
     } else {
-      // Axis 0, which may be the batch, comes last, so that the order is the same whether it is symbolic or not.
+      // Axis 0, which may be the batch, comes last, so that the order is the same whether it is
+      // symbolic or not.
       Shape kept;
       kept.batch = x.form.type.shape.batch;
       for (int k = 0; k < rank; ++k) {

@@ -15,7 +15,8 @@ namespace {
 // Words of consecutive blocks; counter = (block low, block high, step, stream).
 class Words {
  public:
-  Words(uint64_t seed, uint32_t step, uint32_t stream) : seed_(seed), step_(step), stream_(stream) {}
+  Words(uint64_t seed, uint32_t step, uint32_t stream)
+      : seed_(seed), step_(step), stream_(stream) {}
 
   uint32_t next() {
     if (used_ == 4) {
@@ -40,7 +41,8 @@ class Words {
 
 std::vector<double> draw(Draw kind, int64_t n, double a, double b, uint64_t seed, uint32_t step,
                          uint32_t stream) {
-  if (n < 0) throw std::invalid_argument("draw: n = " + std::to_string(n) + " came, n >= 0 expected");
+  if (n < 0)
+    throw std::invalid_argument("draw: n = " + std::to_string(n) + " came, n >= 0 expected");
   // Halfway between neighbours of the grid, so that no quantile is infinite.
   constexpr double kHalfStep = 0x1p-54;
   Words words(seed, step, stream);

@@ -131,7 +131,8 @@ Grads power_rule(const Backward& b) {
   return grads;
 }
 
-// yes: grad where the condition holds; no: where it does not; the first two inputs given are those places.
+// yes: grad where the condition holds; no: where it does not; the first two inputs given are those
+// places.
 void select_grads(const Backward& b, ValueId condition, int yes, int no, Grads& grads) {
   const ValueId zero = b.graph.constant(0.0, b.graph.type(b.grad()).dtype);
   if (b.wanted[yes]) {

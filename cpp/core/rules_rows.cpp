@@ -6,13 +6,15 @@ namespace feedfwd {
 
 namespace {
 
-// Lane order where numerics, rule 1, asks for it: b a Variable or its transpose with at most 4 columns, a as it stands.
+// Lane order where numerics, rule 1, asks for it: b a Variable or its transpose with at most 4
+// columns, a as it stands.
 ValueId matmul(Graph& graph, ValueId a, ValueId b, bool transpose_a, bool transpose_b) {
   const Shape& shape = graph.type(b).shape;
   Attrs attrs;
   attrs.i[0] = transpose_a;
   attrs.i[1] = transpose_b;
-  attrs.i[2] = !transpose_a && graph.producer(b).op == Op::Parameter && shape[transpose_b ? 0 : 1] <= 4;
+  attrs.i[2] =
+      !transpose_a && graph.producer(b).op == Op::Parameter && shape[transpose_b ? 0 : 1] <= 4;
   return graph.add(Op::Matmul, {a, b}, attrs);
 }
 

@@ -27,8 +27,9 @@ size_t size_of(DType t) {
 }
 
 const char* name_of(DType t) {
-  static constexpr const char* kNames[] = {"float32", "float64", "int32",  "int64",  "bool",   "int8",
-                                           "uint8",   "int16",   "uint16", "uint32", "uint64", "float16"};
+  static constexpr const char* kNames[] = {"float32", "float64", "int32",  "int64",
+                                           "bool",    "int8",    "uint8",  "int16",
+                                           "uint16",  "uint32",  "uint64", "float16"};
   return kNames[static_cast<int>(t)];
 }
 
