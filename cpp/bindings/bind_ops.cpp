@@ -189,8 +189,16 @@ void bind_ops(py::module_& m) {
   m.def("stop_gradient", [](const py::object& x) { return apply1(Op::StopGradient, {to_arg(x, "x")}); });
   m.def("dropout", &dropout);
   m.def("shape", &shape_of);
-  m.def("placeholder", [](const py::object& shape, const std::string& dtype) {
-    return placeholder({parse_dtype(py::str(dtype), "dtype"), shape_from(shape, "shape")});
+  m.def("placeholder", [](const py::object& shape, const std::string& dtype, const py::object& note) {
+    Tensor t = placeholder({parse_dtype(py::str(dtype), "dtype"), shape_from(shape, "shape")});
+    t->note = std::shared_ptr<void>(new py::object(note), [](void* p) {
+      const py::gil_scoped_acquire gil;
+      delete static_cast<py::object*>(p);
+    });
+    return t;
+  }, py::arg("shape"), py::arg("dtype"), py::arg("note") = py::none());
+  m.def("note", [](const TensorImpl& t) {
+    return t.note ? *static_cast<const py::object*>(t.note.get()) : py::object(py::none());
   });
   m.def("producer", &producer);
   m.def("reapply", &reapply);

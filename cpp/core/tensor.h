@@ -45,6 +45,7 @@ struct TensorImpl {
   ValueId value = kNoValue;
 
   // functional: made by an op (no inputs: a placeholder)
+  std::shared_ptr<void> note;  // what the maker of a placeholder wants to find again
   Op op = Op::Input;
   Attrs attrs;
   std::vector<Arg> inputs;

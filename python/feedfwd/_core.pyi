@@ -150,8 +150,9 @@ def shape(x: Operand) -> tuple[Any, ...]: ...  # ints; a 0-d int64 traced Tensor
 
 # ---- functional graphs (ff.Input, ff.Model(inputs, outputs))
 def placeholder(
-    shape: Shape, dtype: str
+    shape: Shape, dtype: str, note: object = None
 ) -> Tensor: ...  # a functional Tensor; shape includes the leading None
+def note(t: Tensor) -> Any: ...  # what the placeholder was given, else None
 def producer(
     t: Tensor,
 ) -> (
