@@ -136,7 +136,7 @@ namespace {
 
 std::string list(const std::array<int64_t, kMaxRank>& i, int count) {
   std::string s;
-  for (int k = 0; k < count; ++k) s += (k > 0 ? "," : "") + std::to_string(i[k]);
+  for (int k = 0; k < count; ++k) s.append(k > 0 ? "," : "").append(std::to_string(i[k]));
   return s;
 }
 
@@ -170,7 +170,7 @@ std::string print_attrs(const Node& node, int rank) {
     case Op::ReduceMin: {
       std::string axes;
       for (int k = 0; k < rank; ++k) {
-        if (a.i[0] >> k & 1) axes += (axes.empty() ? "" : ",") + std::to_string(k);
+        if (a.i[0] >> k & 1) axes.append(axes.empty() ? "" : ",").append(std::to_string(k));
       }
       return " [axes " + axes + (a.i[1] != 0 ? " keep]" : "]");
     }
@@ -194,13 +194,13 @@ std::string Graph::str() const {
   std::string s;
   for (const Node& node : nodes_) {
     for (int k = 0; k < node.outputs; ++k) {
-      s += (k > 0 ? ", %" : "%") + std::to_string(node.first_output + k);
+      s.append(k > 0 ? ", %" : "%").append(std::to_string(node.first_output + k));
     }
     s += std::string(" = ") + name_of(node.op);
     const int rank = node.inputs.empty() ? 0 : types_[node.inputs[0]].shape.rank;
     s += print_attrs(node, rank);
     for (size_t k = 0; k < node.inputs.size(); ++k) {
-      s += (k > 0 ? ", %" : " %") + std::to_string(node.inputs[k]);
+      s.append(k > 0 ? ", %" : " %").append(std::to_string(node.inputs[k]));
     }
     s += " :";
     for (int k = 0; k < node.outputs; ++k) {
