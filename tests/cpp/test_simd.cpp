@@ -226,7 +226,9 @@ void check_words(const std::vector<Isa>& isas) {
     for (int i = 0; i < 16; ++i) words[i] = got[i] >> 8;
     words[5] = 0xffffff;
     isa.entry->from_words(words, f32, f64, 16);
-    for (int i = 0; i < 16; ++i) CHECK(f32[i] == static_cast<float>(words[i]) && f64[i] == words[i]);
+    for (int i = 0; i < 16; ++i) {
+      CHECK(f32[i] == static_cast<float>(words[i]) && f64[i] == words[i]);
+    }
   }
 }
 
