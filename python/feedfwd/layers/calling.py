@@ -1,0 +1,143 @@
+"""What happens when a layer is called: building, drawing, the training flag, names in errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from feedfwd import _core
+from feedfwd.layers.checks import SYMBOLS, batch_shape
+from feedfwd.layers.tracking import calling, holds, inside, replace, scratch, state
+
+if TYPE_CHECKING:
+    from feedfwd.layers.base import Layer
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class Memory:
+    """Counts the moves of variables in memory: a Program made before one is stale."""
+
+    version = 0
+    _arena_of: dict[int, object] = {}  # noqa: RUF012 - shared on purpose: memory is the process's
+
+    @classmethod
+    def pack(cls, variables: list[_core.Variable]) -> None:
+        """Move the variables into one arena unless they lie in one together already."""
+        arenas = {cls._arena_of.get(id(v)) for v in variables}
+        if variables and (None in arenas or len(arenas) > 1):
+            _core.pack(variables)
+            arena = object()
+            cls._arena_of.update({id(v): arena for v in variables})
+            cls.version += 1
+
+
+def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``layer(*args, **kwargs)``."""
+    if any(t.kind == "functional" for t in inside((args, kwargs), _core.Tensor)):
+        from feedfwd import functional
+
+        return functional.record(layer, args, kwargs)
+    takes, training = layer._call_training(args, kwargs)
+    outer = state.stack[-1] if state.stack else None
+    if outer is not None and outer is not layer:
+        layer._take_parent(outer)
+    args, kwargs = layer._prepare(args, kwargs)
+    first = outer is None and not state.scratch and not layer._settled
+    if first:
+        try_settle(layer, args, kwargs)
+    result = _run(layer, args, kwargs, training if takes else None)
+    if first and not layer._settled:
+        finish(layer)
+    return result
+
+
+def _run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+    given = {k: v for k, v in kwargs.items() if k != "training"}
+    flag = layer._call_training(args, kwargs)[1]
+    try:
+        with calling(layer, flag):
+            if not layer.built:
+                build(layer, args, given)
+            if training is not None and not any(isinstance(a, bool) for a in args[1:]):
+                given["training"] = training
+            result = layer.call(*args, **given)
+        if state.scratch:
+            shapes = replace(result, SYMBOLS, lambda t: tuple(t.shape))
+            object.__setattr__(layer, "_output_shape", shapes)
+        return result
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError) or getattr(error, "_feedfwd_layer", False):
+            raise
+        named = type(error)(f"layer {layer.name!r} ({type(layer).__name__}): {error}")
+        vars(named)["_feedfwd_layer"] = True
+        raise named from error
+
+
+def build(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Run ``build`` with the shape, or the nest of shapes, of the inputs."""
+    values = [a for a in (*args, *kwargs.values()) if holds(a, SYMBOLS)]
+    shapes = [replace(v, SYMBOLS, batch_shape) for v in values]
+    layer.build(shapes[0] if len(shapes) == 1 else shapes)
+    layer.built = True
+
+
+def adopt(root: Layer) -> None:
+    """Give everything below `root` its parent, dtype and device."""
+    layers = root._flatten()
+    for layer in layers:
+        for child in layer._children():
+            child._take_parent(layer)
+    device = root._root()._device
+    for layer in layers:
+        for weight in layer._own():
+            variable = weight.variable
+            dtype = str(variable.dtype)
+            wanted = layer.dtype if dtype.startswith("float") and not weight.fixed_dtype else dtype
+            if (dtype, variable.device) != (wanted, device):
+                variable.retype(wanted, device)
+                Memory.version += 1
+        for counter in layer._counters:
+            if counter.device != device:
+                counter.retype("int64", device)
+                Memory.version += 1
+
+
+def settle(layer: Layer, inputs: Callable[[_core.Trace], Arguments]) -> Any:
+    """Build the layer and all below from symbolic inputs, then draw the weights; the outputs.
+
+    Shapes come first and numbers second, so that a weight's position among all weights, which its
+    random numbers depend on, is known before any are drawn.
+    """
+    adopt(layer)
+    with scratch() as trace:
+        args, kwargs = inputs(trace)
+        outputs = call_layer(layer, args, kwargs)
+    finish(layer)
+    return outputs
+
+
+def try_settle(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """settle() for an eager call; a call that only runs eagerly builds while it runs."""
+
+    def symbols(trace: _core.Trace) -> Arguments:
+        def symbol(x: Any) -> _core.Tensor:
+            return trace.input(batch_shape(x), str(x.dtype))
+
+        return replace(args, SYMBOLS, symbol), replace(kwargs, SYMBOLS, symbol)
+
+    try:
+        settle(layer, symbols)
+    except (TypeError, ValueError):
+        # The eager call that follows says what is wrong, if anything is.
+        adopt(layer)
+
+
+def finish(layer: Layer) -> None:
+    """Draw all weights that wait, and put them side by side in memory."""
+    adopt(layer)
+    for weight in layer._all_weights():
+        if weight.draw is not None:
+            weight.draw.settle(weight.variable)
+    layer._settled = True
+    layer._after_settle()

@@ -1,0 +1,171 @@
+"""What a layer knows by itself: its weights, its nested layers, the running call."""
+
+from __future__ import annotations
+
+import copyreg
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from feedfwd import _core
+
+if TYPE_CHECKING:
+    from feedfwd.layers.base import Layer
+
+Initializer = Callable[..., Any]
+
+
+class CallState(threading.local):
+    """The layers whose call is running on this thread, outermost first, and their training flag."""
+
+    def __init__(self) -> None:
+        self.stack: list[Layer] = []
+        self.training: bool | None = None
+        self.scratch = 0  # above 0: only shapes are wanted
+
+
+state = CallState()
+
+
+@contextmanager
+def calling(layer: Layer, training: bool) -> Iterator[None]:
+    """Make `layer` the innermost running one; nested layers inherit `training`."""
+    outer = state.training
+    state.stack.append(layer)
+    state.training = training
+    try:
+        yield
+    finally:
+        state.stack.pop()
+        state.training = outer
+
+
+@contextmanager
+def scratch() -> Iterator[_core.Trace]:
+    """A trace that is thrown away: it builds layers and tells shapes."""
+    trace = _core.Trace()
+    state.scratch += 1
+    try:
+        with trace:
+            yield trace
+    finally:
+        state.scratch -= 1
+
+
+class Draw:
+    """Draws one weight from its root's seed when values are first needed (numerics, rule 8)."""
+
+    def __init__(self, layer: Layer, initializer: Initializer) -> None:
+        self.layer: weakref.ref[Layer] | None = weakref.ref(layer)
+        self.initializer = initializer
+        self.variable: weakref.ref[_core.Variable] | None = None
+        self.used: tuple[int, int] | None = None  # seed and stream of the values drawn
+        self.provisional = False  # drawn while the layer was being built
+
+    def __call__(self, variable: _core.Variable) -> Any:
+        self.used = self.source(variable)
+        self.provisional = state.scratch > 0
+        seed, stream = self.used
+        shape = tuple(int(n or 0) for n in variable.shape)
+        name = str(variable.dtype)
+        values = self.initializer(shape, dtype=name, seed=seed, stream=stream)
+        values = np.asarray(values, dtype=variable.dtype)
+        if values.shape != shape:
+            raise ValueError(
+                f"initializer of weight {variable.name!r}: got shape {values.shape}, "
+                f"expected {shape}"
+            )
+        return np.ascontiguousarray(values)
+
+    def source(self, variable: _core.Variable) -> tuple[int, int]:
+        """Seed and stream: the position among all weights of the outermost layer."""
+        layer = self.layer() if self.layer is not None else None
+        if layer is None:
+            return _core.entropy_seed(), _core.stream_of(0, "weight")
+        root = layer._root()
+        position = next((i for i, v in enumerate(root.variables) if v is variable), 0)
+        return root._get_seed(), _core.stream_of(position, "weight")
+
+    def settle(self, variable: _core.Variable) -> None:
+        """Give the final values, now that the position is final."""
+        if variable.is_pending:
+            variable.materialize()
+        elif self.provisional and self.used != self.source(variable):
+            variable.assign(self(variable))
+        self.provisional = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "layer": None, "variable": None}
+
+
+# Which draw a pending variable waits for, for copies and pickles.
+_draws: weakref.WeakValueDictionary[int, Draw] = weakref.WeakValueDictionary()
+
+
+def pending(
+    shape: tuple[int, ...], dtype: str, trainable: bool, name: str, draw: Draw
+) -> _core.Variable:
+    """A variable whose values `draw` gives when they are needed."""
+    variable = _core.Variable.pending(shape, dtype, trainable, name, draw)
+    draw.variable = weakref.ref(variable)
+    _draws[id(variable)] = draw
+    return variable
+
+
+def _with_values(value: Any, trainable: bool, name: str) -> _core.Variable:
+    return _core.Variable(value, trainable=trainable, dtype=str(value.dtype), name=name)
+
+
+def _reduce(variable: _core.Variable) -> tuple[Any, ...]:
+    draw = _draws.get(id(variable))
+    waits = draw is not None and draw.variable is not None and draw.variable() is variable
+    if variable.is_pending and waits:
+        shape, dtype = tuple(variable.shape), str(variable.dtype)
+        return pending, (shape, dtype, variable.trainable, variable.name, draw)
+    return _with_values, (variable.numpy(), variable.trainable, variable.name)
+
+
+copyreg.pickle(_core.Variable, _reduce)
+
+
+class Weight:
+    """A variable of a layer, whose dtype follows the model unless it was asked for."""
+
+    def __init__(self, variable: _core.Variable, draw: Draw | None, fixed_dtype: bool) -> None:
+        self.variable = variable
+        self.draw = draw
+        self.fixed_dtype = fixed_dtype
+
+
+def inside(value: Any, kind: type | tuple[type, ...]) -> Iterator[Any]:
+    """Objects of `kind` in nested lists, tuples and dicts, in order."""
+    if isinstance(value, kind):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from inside(item, kind)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from inside(item, kind)
+
+
+def holds(value: Any, kind: type | tuple[type, ...]) -> bool:
+    """Whether there is an object of `kind` inside."""
+    return any(True for _ in inside(value, kind))
+
+
+def replace(value: Any, kind: type | tuple[type, ...], change: Callable[[Any], Any]) -> Any:
+    """The same nest of lists, tuples and dicts with every object of `kind` changed."""
+    if isinstance(value, kind):
+        return change(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(replace(item, kind, change) for item in value))
+    if isinstance(value, (list, tuple)):
+        return type(value)(replace(item, kind, change) for item in value)
+    if isinstance(value, dict):
+        return {key: replace(item, kind, change) for key, item in value.items()}
+    return value

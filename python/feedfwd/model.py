@@ -1,0 +1,319 @@
+"""Model: a layer that predicts, with a seed, a device and a dtype."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from feedfwd import _core, data
+from feedfwd.layers import calling
+from feedfwd.layers.base import Arguments, Layer
+from feedfwd.layers.checks import SYMBOLS, to_tensors
+from feedfwd.layers.tracking import holds, inside, replace, state
+
+PREDICT_ROWS = 256
+_CACHED_PROGRAMS = 16
+_ELSEWHERE = {
+    "fit": 'ff.Trainer(model, optimizer="adam", loss="mse").fit(x, y)',
+    "evaluate": 'ff.Trainer(model, optimizer="adam", loss="mse").evaluate(x, y)',
+    "compile": 'trainer = ff.Trainer(model, optimizer="adam", loss="mse")',
+    "train_on_batch": 'ff.Trainer(model, optimizer="adam", loss="mse").fit(x, y, epochs=1)',
+    "predict_on_batch": "model.predict(x)",
+    "parameters": "model.trainable_variables",
+    "state_dict": "model.get_weights()",
+    "load_state_dict": "model.set_weights(weights)",
+    "eval": "model(x, training=False)",
+    "train": "model(x, training=True)",
+}
+
+
+class Model(Layer):
+    """A network: layers, with a seed, a device and a dtype; the base class of all models.
+
+    Three ways to make one: :class:`Sequential`; ``Model(inputs, outputs)`` from what
+    :func:`Input` returned and layers made of it (branches, skips, several inputs and outputs); and
+    a subclass that makes layers in ``__init__`` and uses them in ``call(self, x)``. The model
+    computes in its own dtype: inputs are cast to it.
+
+    Args:
+        inputs: one symbolic Tensor of :func:`Input`, or a list of them.
+        outputs: one symbolic Tensor made from the inputs, or a list of them.
+        seed: drives initial weights, dropout and shuffles; default: from
+            :func:`feedfwd.random.set_seed` if called, else the system's entropy.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``; default ``"cpu"``.
+        dtype: ``"float32"`` (default) or ``"float64"``.
+        name, trainable: see :class:`feedfwd.layers.Layer`.
+
+    Raises:
+        TypeError: an unknown argument, or a seed that is no integer.
+        ValueError: a device this machine lacks, another dtype, or outputs not made from inputs.
+
+    Example:
+        >>> import numpy as np, feedfwd as ff
+        >>> x = ff.Input((4,))
+        >>> h = ff.layers.Dense(4, activation="relu")(x)
+        >>> model = ff.Model(x, ff.layers.Dense(1)(h + x), seed=0)
+        >>> model.predict(np.zeros((2, 4)))
+        array([[0.],
+               [0.]], dtype=float32)
+
+    Source: Keras 3, ``keras.Model``.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and (args or "inputs" in kwargs):
+            from feedfwd.functional import Functional
+
+            return super().__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(
+        self,
+        *,
+        seed: int | None = None,
+        device: str = "cpu",
+        dtype: str | None = None,
+        name: str | None = None,
+        trainable: bool = True,
+        **unknown: Any,
+    ) -> None:
+        super().__init__(trainable=trainable, dtype=dtype, name=name, **unknown)
+        self._seed = check_seed(seed)
+        self._device = _core.check_device(device)
+        self._programs: dict[Any, tuple[_core.Program, Any]] = {}
+        self._input_shapes: list[tuple[int | None, ...]] | None = None
+        self._input_dtypes: list[str | None] = []
+        self._input_names: list[str] | None = None
+
+    # ---- what it is made of
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers one level down, in order."""
+        self._check_init()
+        return self._children()
+
+    @property
+    def seed(self) -> int:
+        """The seed of weights, dropout and shuffles; drawn at the first look if none was given."""
+        return self._root()._get_seed()
+
+    @property
+    def device(self) -> str:
+        """Where the model computes."""
+        return self._root()._device
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ELSEWHERE:
+            raise AttributeError(f"a Model has no {name!r}; write {_ELSEWHERE[name]}")
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+    # ---- calling
+
+    def _input_count(self) -> int | None:
+        """Number of inputs; None where only ``call`` knows."""
+        return None if self._input_shapes is None else len(self._input_shapes)
+
+    def _input_dtype(self, position: int) -> str:
+        known = self._input_dtypes[position] if position < len(self._input_dtypes) else None
+        return known or self.dtype
+
+    def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        if not args:
+            return super()._prepare(args, kwargs)
+        x = args[0]
+        if holds(x, SYMBOLS):
+            x = to_tensors(x)
+        else:
+            arrays, rebuild = data.split_inputs(x, self._input_count(), self._input_names, "x")
+            for i, array in enumerate(arrays):
+                data.check_values(array, self.dtype, "x", False)
+                arrays[i] = array.astype(self._input_dtype(i), copy=False)
+            x = rebuild([_core.convert(a) for a in arrays])
+        positions = iter(range(1000))
+
+        def cast(t: Any) -> Any:
+            i = next(positions)
+            if self._input_shapes is not None and i < len(self._input_shapes):
+                data.check_features(t, self._input_shapes[i], "x")
+            wanted = self._input_dtype(i)
+            return t if str(t.dtype) == wanted else _core.cast(t, wanted)
+
+        return super()._prepare((replace(x, SYMBOLS, cast), *args[1:]), kwargs)
+
+    def _after_settle(self) -> None:
+        if not state.scratch and self._root() is self:
+            calling.Memory.pack(self.variables)
+
+    def _ensure(self, arrays: Sequence[Any], rebuild: Callable[[Sequence[Any]], Any]) -> None:
+        """Build for rows like those of `arrays`, if that is still to do."""
+        if self._settled:
+            return
+
+        def inputs(trace: _core.Trace) -> Arguments:
+            return (rebuild(self._trace_inputs(trace, arrays)),), {}
+
+        calling.settle(self, inputs)
+
+    def _trace_inputs(self, trace: _core.Trace, arrays: Sequence[Any]) -> list[_core.Tensor]:
+        return [
+            trace.input((None, *a.shape[1:]), self._input_dtype(i)) for i, a in enumerate(arrays)
+        ]
+
+    def _split(
+        self, x: Any, argument: str = "x", check_finite: bool = False
+    ) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
+        """Checked arrays of the inputs, and how to nest tensors like them."""
+        arrays, rebuild = data.split_inputs(x, self._input_count(), self._input_names, argument)
+        for i, array in enumerate(arrays):
+            label = argument if len(arrays) == 1 else f"{argument}[{i}]"
+            data.check_values(array, self.dtype, label, check_finite)
+            if self._input_shapes is not None:
+                data.check_features(array, self._input_shapes[i], label)
+        data.check_rows({f"{argument}[{i}]" if i else argument: a for i, a in enumerate(arrays)})
+        return arrays, rebuild
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> Any:
+        """Outputs for every row of `x`. A row's result never depends on its neighbours.
+
+        Args:
+            x: one array (rows first), or a list or dict of them where the model has several inputs.
+            batch_size: rows computed at once, at most 256 (the default); the bits do not depend
+                on it.
+            verbose: accepted for Keras' sake; predicting shows nothing.
+
+        Returns:
+            An ``ndarray`` of the model's dtype, or a nest of them like the model's outputs.
+
+        Raises:
+            TypeError: data that are no real numbers.
+            ValueError: another shape than the model's, no rows, or values the dtype cannot hold.
+
+        Example:
+            >>> import numpy as np, feedfwd as ff
+            >>> model = ff.Sequential([ff.layers.Dense(2)], seed=0)
+            >>> model.predict(np.zeros((3, 5))).shape
+            (3, 2)
+        """
+        self._check_init()
+        if batch_size is not None:
+            check_count(batch_size, "batch_size")
+        arrays, rebuild = self._split(x)
+        capacity = min(batch_size or PREDICT_ROWS, PREDICT_ROWS)
+        program, nest = self._predictor(arrays, rebuild, capacity)
+        results = iter(program.predict(arrays))
+        return replace(nest, _Output, lambda _: next(results))
+
+    def _predictor(
+        self, arrays: Sequence[Any], rebuild: Callable[[Sequence[Any]], Any], capacity: int
+    ) -> tuple[_core.Program, Any]:
+        self._ensure(arrays, rebuild)
+        rows = tuple((a.shape[1:], a.dtype.name) for a in arrays)
+        key = (calling.Memory.version, capacity, rows)
+        if key not in self._programs:
+            trace = _core.Trace()
+            with trace:
+                outputs = self(rebuild(self._trace_inputs(trace, arrays)), training=False)
+            program = _core.Program(
+                trace,
+                [_core.convert(t) for t in inside(outputs, SYMBOLS)],
+                input_dtypes=[a.dtype.name for a in arrays],
+                capacity=capacity,
+                device=self.device,
+                write_back=False,
+            )
+            fresh = {k: v for k, v in self._programs.items() if k[0] == key[0]}
+            self._programs = fresh if len(fresh) < _CACHED_PROGRAMS else {}
+            self._programs[key] = program, replace(outputs, SYMBOLS, lambda _: _Output())
+        return self._programs[key]
+
+    # ---- copies
+
+    def clone(self) -> Any:
+        """A model of the same layers whose weights are drawn anew, from the same seed.
+
+        A model and its clone, trained alike, end with the same bits. For a copy with the trained
+        weights use ``copy.deepcopy``.
+
+        Example:
+            >>> import numpy as np, feedfwd as ff
+            >>> model = ff.Sequential([ff.Input((2,)), ff.layers.Dense(1)], seed=3)
+            >>> twin = model.clone()
+            >>> np.array_equal(twin.get_weights()[0], model.get_weights()[0])
+            True
+        """
+        self._get_seed()
+        twin = copy.deepcopy(self)
+        calling.adopt(twin)
+        for weight in twin._all_weights():
+            if weight.draw is not None and not weight.variable.is_pending:
+                weight.variable.assign(weight.draw(weight.variable))
+        for counter in twin._dropout_counters():
+            counter.assign(0)
+        return twin
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments to make this model again, as numbers, strings, lists and dicts."""
+        config = {k: v for k, v in super().get_config().items() if k not in ("seed", "device")}
+        return {**config, "seed": self._seed, "device": self._device}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The model a config of :meth:`get_config` describes, without weights."""
+        own = {k: v for k, v in config.items() if k not in ("seed", "device")}
+        model = super().from_config(own)
+        model._seed = check_seed(config.get("seed"))
+        model._device = _core.check_device(config.get("device", "cpu"))
+        return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_programs": {}}
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print the layers with their output shapes and numbers of parameters.
+
+        Args:
+            print_fn: called with each line; default: ``print``.
+
+        Example:
+            >>> import feedfwd as ff
+            >>> ff.Sequential([ff.Input((2,)), ff.layers.Dense(3)]).summary()
+            Model: sequential
+            Layer          Output shape  Params
+            -----------------------------------
+            dense (Dense)  (None, 3)          9
+            -----------------------------------
+            Trainable params: 9
+            Other params: 0
+        """
+        from feedfwd.summary import lines
+
+        for line in lines(self):
+            (print if print_fn is None else print_fn)(line)
+
+
+class _Output:
+    """Marks the place of one output in the nest a model returns."""
+
+
+def check_seed(seed: Any) -> int | None:
+    """None, or an integer from 0 to 2^63 - 1."""
+    if seed is None:
+        return None
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed: got {seed!r}, expected an integer or None")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed: got {seed}, expected 0 <= seed < 2**63")
+    return int(seed)
+
+
+def check_count(value: Any, argument: str, least: int = 1) -> int:
+    """An integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{argument}: got {value!r}, expected an integer of at least {least}")
+    if value < least:
+        raise ValueError(f"{argument}: got {value}, expected at least {least}")
+    return int(value)

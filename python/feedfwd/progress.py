@@ -1,0 +1,72 @@
+"""What ``fit`` shows: nothing, a line per epoch, or a bar."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+
+def check_verbose(verbose: Any) -> int | str:
+    """0, 1, 2 or "auto"."""
+    if verbose in (0, 1, 2) or verbose == "auto":
+        return "auto" if verbose == "auto" else int(verbose)
+    raise ValueError(f"verbose: got {verbose!r}, expected 0, 1, 2 or 'auto'")
+
+
+def watched() -> bool:
+    """Whether someone looks: a terminal or a notebook."""
+    if "ipykernel" in sys.modules:
+        return True
+    return bool(getattr(sys.stderr, "isatty", lambda: False)())
+
+
+def bar_class(verbose: int | str) -> Any:
+    """tqdm's bar where it is wanted, installed, and someone looks; else None."""
+    if verbose not in (1, "auto") or not watched():
+        return None
+    try:
+        from tqdm.auto import tqdm  # type: ignore[import-untyped,unused-ignore]
+    except ImportError:
+        return None
+    return tqdm
+
+
+class Progress:
+    """Shows the epochs of one fit."""
+
+    def __init__(self, verbose: int | str, epochs: int) -> None:
+        self._silent = verbose == 0
+        self._make_bar = bar_class(verbose)
+        self._bar: Any = None
+        self._epochs = epochs
+        self._start = 0.0
+
+    def begin(self, epoch: int, steps: int | None) -> None:
+        """An epoch of `steps` starts."""
+        self._start = time.perf_counter()
+        if self._make_bar is not None:
+            label = f"Epoch {epoch + 1}/{self._epochs}"
+            self._bar = self._make_bar(total=steps, desc=label, unit="batch", leave=True)
+
+    def advance(self, steps: int, loss: float) -> None:
+        """`steps` more are done; the epoch's mean loss so far."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss: {loss:.4g}", refresh=False)
+            self._bar.update(steps)
+
+    def end(self, epoch: int, logs: dict[str, float]) -> None:
+        """The epoch is done."""
+        text = " - ".join(f"{name}: {value:.4g}" for name, value in logs.items())
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
+            self.close()
+        elif not self._silent:
+            seconds = time.perf_counter() - self._start
+            print(f"Epoch {epoch + 1}/{self._epochs} - {seconds:.1f}s - {text}", flush=True)
+
+    def close(self) -> None:
+        """Leave the terminal in order."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
