@@ -10,7 +10,7 @@ import numpy as np
 from feedfwd import _core
 from feedfwd.layers import calling
 from feedfwd.layers.base import Arguments, Layer
-from feedfwd.layers.checks import check_shape, uniquify
+from feedfwd.layers.checks import SYMBOLS, check_shape, uniquify
 from feedfwd.layers.tracking import inside, replace, scratch
 from feedfwd.model import Model
 
@@ -155,6 +155,7 @@ class Functional(Model):
         stated = [n for n in notes if n is not None]
         self._steps, slots, self._size = _schedule(tensors, _functional(outputs, "outputs"))
         self._result = replace(outputs, _core.Tensor, lambda t: _Slot(slots[hash(t)]))
+        self._check_constants()
         found: dict[int, Layer] = {id(s.layer): s.layer for s in self._steps if s.layer is not None}
         self._layers = list(found.values())
         self._loose = [v for s in self._steps for v in inside(s.args, _core.Variable)]
@@ -177,6 +178,19 @@ class Functional(Model):
         """The layers in the order they run."""
         return list(self._layers)
 
+    def _as_recorded(self, x: Any) -> Any:
+        """Operators were recorded for float32 where no dtype was asked for."""
+        return _core.cast(x, self.dtype) if str(x.dtype) == "float32" != self.dtype else x
+
+    def _check_constants(self) -> None:
+        """A constant that was rounded to float32 cannot be had back."""
+        constants = [c for s in self._steps if s.op for c in inside(s.args, _Op)]
+        if self.dtype == "float64" and any(str(c.tensor.dtype) == "float32" for c in constants):
+            raise ValueError(
+                "dtype: a float64 Model with numbers in the operators between its layers needs "
+                "ff.Input(shape, dtype='float64'), so that they are not rounded to float32"
+            )
+
     def output_layer(self) -> Layer | None:
         """The layer whose result is the model's only output; None where there is none."""
         if not isinstance(self._result, _Slot):
@@ -195,6 +209,7 @@ class Functional(Model):
                 made = list(inside(step.layer(*args[0], **args[1]), _core.Tensor))
                 values[step.first : step.first + step.count] = made
             elif step.op is not None:
+                args = replace(args, SYMBOLS, self._as_recorded)
                 values[step.first] = _core.reapply(step.op.tensor, args)
         return replace(self._result, _Slot, lambda s: values[s.index])
 

@@ -160,3 +160,10 @@ class Sequential(Model):
             first = InputLayer(self._input_shapes[0][1:], dtype=self._input_dtypes[0])  # type: ignore[arg-type]
             layers.insert(0, serialize(first))
         return {**config, "layers": layers}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The model a config of :meth:`get_config` describes, with weights drawn from its seed."""
+        if cls.__init__ is not Sequential.__init__:
+            return super().from_config(config)
+        return cls(**config)

@@ -244,6 +244,8 @@ class Dropout(Layer):
         """Drop while training, else return ``x``."""
         if not training or self.rate == 0:
             return x
+        if self.rate == 1:
+            return _core.where(False, x, 0)
         root = self._root()
         seed = root._get_seed() if self.seed is None else int(self.seed)
         position = next((i for i, layer in enumerate(root._flatten()) if layer is self), 0)

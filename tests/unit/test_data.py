@@ -1,0 +1,156 @@
+"""What users pass as data: conversion, checks and their messages."""
+
+import numpy as np
+import pytest
+
+import feedfwd as ff
+from feedfwd import data
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float16", "float32"])
+def test_number_types_are_kept(dtype):
+    array = np.ones((2, 3), dtype)
+    assert data.to_array(array, "x") is array
+
+
+def test_conversions():
+    swapped = np.arange(6, dtype=">f4").reshape(2, 3)
+    native = data.to_array(swapped, "x")
+    assert native.dtype.isnative and np.array_equal(native, swapped)
+    assert data.to_array(np.ones((3, 2)).T, "x").flags.c_contiguous
+    assert data.to_array([[1, 2]], "x").dtype == np.int64
+    assert np.array_equal(data.to_array(ff.Variable([1.0, 2.0]), "x"), [1, 2])
+
+    class Frame:
+        def __array__(self, dtype=None, copy=None):
+            return np.ones((2, 2))
+
+    assert data.to_array(Frame(), "x").shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.ones(2, complex),
+        np.array(["a"]),
+        np.array([None]),
+        np.array(["2020-01-01"], "datetime64[D]"),
+        np.ones(2, np.longdouble),
+    ],
+)
+def test_other_types_are_type_errors(value):
+    with pytest.raises(TypeError, match="weights: got dtype"):
+        data.to_array(value, "weights")
+
+
+def test_ragged_and_scalar():
+    with pytest.raises(ValueError, match="x: expected an array"):
+        data.to_array([[1, 2], [3]], "x")
+    with pytest.raises(ValueError, match="scalar"):
+        data.to_array(3.0, "x")
+
+
+def test_values_a_float32_cannot_hold():
+    check = data.check_values
+    check(np.array([2**24, -(2**24)]), "float32", "x", True)
+    check(np.array([2**25]), "float32", "x", True)
+    check(np.array([2**24 + 1]), "float64", "x", True)
+    check(np.array([3.4e38]), "float32", "x", True)
+    for bad in (np.array([2**24 + 1]), np.array([0, 2**31 - 1]), np.array([3.5e38, 0.0])):
+        with pytest.raises(ValueError, match=r"^x: .*float32"):
+            check(bad, "float32", "x", True)
+    with pytest.raises(ValueError, match="float64"):
+        check(np.array([2**53 + 1]), "float64", "x", True)
+    with pytest.raises(ValueError, match="overflows"):
+        check(np.array([np.nan, 1e300]), "float32", "x", False)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_not_finite(bad):
+    array = np.zeros((4, 2), np.float32)
+    array[2, 1] = bad
+    with pytest.raises(ValueError, match=r"at row 2 \(index \(2, 1\)\)"):
+        data.check_values(array, "float32", "x", True)
+    data.check_values(array, "float32", "x", False)
+
+
+def test_rows_must_agree():
+    with pytest.raises(ValueError, match="x has 3, y has 2"):
+        data.check_rows({"x": np.ones(3), "y": np.ones(2), "w": None})
+    with pytest.raises(ValueError, match="no rows"):
+        data.check_rows({"x": np.ones((0, 3))})
+
+
+def test_one_output_takes_a_vector_or_a_column():
+    for shape in ((5,), (5, 1)):
+        y = data.to_targets(np.ones(shape), (None, 1), "dense", "float32", True)
+        assert y.shape == (5, 1)
+        assert data.to_targets(np.ones(shape), (None,), "dense", "float32", True).shape == (5,)
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (5, 3, 1), (5,)])
+def test_other_target_shapes_are_errors(shape):
+    with pytest.raises(ValueError, match=r"y: got shape .*expected \(n, 3\)"):
+        data.to_targets(np.ones(shape), (None, 3), "dense", "float32", True)
+
+
+def test_labels():
+    for y in (np.array([0, 2, 1]), np.array([0.0, 2.0, 1.0]), np.array([[0], [2], [1]], np.uint8)):
+        labels = data.to_targets(y, (None, 3), "labels", "float32", True)
+        assert labels.dtype == np.int64 and labels.tolist() == [0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0, 3], "got label 3 in row 1, expected integers from 0 to 2"),
+        ([-1, 0], "got label -1 in row 0"),
+        ([0.0, 0.5], "got label 0.5 in row 1"),
+        ([0.0, np.nan], "got label nan in row 1"),
+        ([[0, 1, 0], [1, 0, 0]], "CategoricalCrossentropy"),
+    ],
+)
+def test_labels_out_of_range(y, message):
+    with pytest.raises(ValueError, match=message):
+        data.to_targets(np.array(y), (None, 3), "labels", "float32", True)
+
+
+def test_sample_weights():
+    assert data.to_sample_weight([[1.0], [2.0]], "float32").tolist() == [1, 2]
+    with pytest.raises(ValueError, match=r"sample_weight: got shape \(2, 2\)"):
+        data.to_sample_weight(np.ones((2, 2)), "float32")
+
+
+def test_class_weights():
+    assert data.class_weights({0: 2.0, 2: 0.5}, np.array([0, 1, 2])).tolist() == [2, 1, 0.5]
+    with pytest.raises(ValueError, match="no classes"):
+        data.class_weights({0: 2.0}, None)
+
+
+def test_validation_takes_the_last_rows():
+    arrays = [np.arange(10), np.arange(10) * 2]
+    train, held = data.split_validation(arrays, 0.25, None)
+    assert train[0].tolist() == [0, 1, 2, 3, 4, 5, 6] and held[1].tolist() == [14, 16, 18]
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, 1.5, 0.999, True])
+def test_validation_split_is_checked(fraction):
+    with pytest.raises(ValueError, match="validation_split"):
+        data.split_validation([np.arange(10)], fraction, None)
+
+
+def test_validation_of_sorted_classes_is_an_error():
+    y = np.array([0] * 8 + [1] * 2)
+    with pytest.raises(ValueError, match="hold class 1, which the rest lacks"):
+        data.split_validation([y], 0.2, y)
+
+
+def test_several_inputs():
+    arrays, rebuild = data.split_inputs([np.ones((2, 3)), np.ones((2, 1))], 2, None, "x")
+    assert [a.shape for a in arrays] == [(2, 3), (2, 1)] and rebuild(arrays) == arrays
+    arrays, rebuild = data.split_inputs({"b": [1], "a": [2]}, 2, ["a", "b"], "x")
+    assert [a.tolist() for a in arrays] == [[2], [1]]
+    with pytest.raises(ValueError, match="expected a list of 2"):
+        data.split_inputs(np.ones((2, 3)), 2, None, "x")
+    with pytest.raises(ValueError, match=r"got inputs \['c'\]"):
+        data.split_inputs({"c": [1]}, 2, ["a", "b"], "x")

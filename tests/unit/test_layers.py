@@ -1,0 +1,422 @@
+"""Layer: building, tracking, drawing, the training flag; the built-in layers."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import feedfwd as ff
+from feedfwd import _core
+
+
+class Scale(ff.layers.Layer):
+    def build(self, input_shape):
+        self.shape_seen = input_shape
+        self.s = self.add_weight((input_shape[-1],), initializer="ones", name="s")
+
+    def call(self, x):
+        return x * self.s
+
+
+class Sigmoid(ff.layers.Layer):
+    """As DESIGN writes it: weights in build, call with training."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.units = units
+
+    def build(self, input_shape):
+        self.w = self.add_weight((input_shape[-1], self.units), name="w")
+        self.b = self.add_weight((self.units,), initializer="zeros", name="b")
+
+    def call(self, x, training=False):
+        return ff.ops.sigmoid(ff.ops.matmul(x, self.w) + self.b)
+
+
+class Lecture(ff.layers.Layer):
+    """As the lecture writes it: weights in __init__, shapes as lists."""
+
+    def __init__(self, input_dim, output_dim):
+        super().__init__()
+        self.W = self.add_weight([input_dim, output_dim])
+        self.b = self.add_weight([1, output_dim])
+
+    def call(self, inputs):
+        return ff.ops.sigmoid(ff.ops.matmul(inputs, self.W) + self.b)
+
+
+class Flag(ff.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def call(self, x, training=False):
+        self.seen.append(training)
+        return x
+
+
+class Wrapper(ff.layers.Layer):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def call(self, x):
+        return self.inner(x)
+
+
+ONES = np.ones((2, 3), np.float32)
+
+
+def test_build_runs_once_with_an_open_batch():
+    layer = Scale()
+    assert not layer.built
+    layer(ONES)
+    layer(np.ones((5, 3), np.float32))
+    assert layer.built
+    assert layer.shape_seen == (None, 3)
+    assert len(layer.variables) == 1
+
+
+def test_forgotten_super_init_is_a_clear_error():
+    class Bad(ff.layers.Layer):
+        def __init__(self):
+            self.w = self.add_weight((2,))
+
+    with pytest.raises(TypeError, match=r"Bad: call super\(\).__init__\(\)"):
+        Bad()
+
+    class Late(ff.layers.Layer):
+        def __init__(self):
+            self.units = 3
+
+    with pytest.raises(TypeError, match="super"):
+        Late()(ONES)
+
+
+def test_weights_of_init_stay_pending_until_the_first_call():
+    layer = Lecture(3, 2)
+    assert all(v.is_pending for v in layer.variables)
+    layer(ONES)
+    assert not any(v.is_pending for v in layer.variables)
+    assert layer.W.shape == (3, 2) and layer.b.shape == (1, 2)
+
+
+def test_weights_of_init_follow_the_models_seed_and_dtype():
+    def weights(**options):
+        return ff.Sequential([ff.Input((3,)), Lecture(3, 2)], **options).get_weights()
+
+    assert np.array_equal(weights(seed=1)[0], weights(seed=1)[0])
+    assert not np.array_equal(weights(seed=1)[0], weights(seed=2)[0])
+    assert weights(seed=1, dtype="float64")[0].dtype == np.float64
+
+
+def test_values_already_set_stay():
+    layer = Lecture(3, 2)
+    layer.W.assign(np.full((3, 2), 0.5))
+    model = ff.Sequential([ff.Input((3,)), layer], seed=1)
+    assert np.all(model.get_weights()[0] == 0.5)
+
+
+def test_streams_are_positions_not_names():
+    first = ff.Sequential([ff.Input((3,)), ff.layers.Dense(2, name="a")], seed=5)
+    ff.layers.Dense(2)(ONES)
+    again = ff.Sequential([ff.Input((3,)), ff.layers.Dense(2, name="b")], seed=5)
+    assert np.array_equal(first.get_weights()[0], again.get_weights()[0])
+    two = ff.Sequential([ff.Input((2,)), ff.layers.Dense(2), ff.layers.Dense(2)], seed=5)
+    assert not np.array_equal(two.get_weights()[0], two.get_weights()[2])
+
+
+def test_positions_do_not_depend_on_the_order_of_calls():
+    class Crossed(ff.Model):
+        def __init__(self):
+            super().__init__(seed=9)
+            self.a, self.b = ff.layers.Dense(3), ff.layers.Dense(3)
+
+        def call(self, x):
+            return self.a(self.b(x))
+
+    class Straight(Crossed):
+        def call(self, x):
+            return self.b(self.a(x))
+
+    one, two = Crossed(), Straight()
+    one(ONES), two(ONES)
+    for v, w in zip(one.get_weights(), two.get_weights(), strict=True):
+        assert np.array_equal(v, w)
+
+
+def test_tracking_in_lists_tuples_and_dicts():
+    class Nest(ff.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.own = self.add_weight((1,), name="own")
+            self.items = [Scale()]
+            self.items.append(Scale())
+            self.pair = (Scale(), {"deep": Scale()})
+            self.loose = [ff.Variable(1.0, name="loose")]
+
+        def call(self, x):
+            for layer in (*self.items, self.pair[0], self.pair[1]["deep"]):
+                x = layer(x)
+            return x * self.own * self.loose[0]
+
+    layer = Nest()
+    layer(ONES)
+    assert [v.name for v in layer.variables] == ["own", "loose", "s", "s", "s", "s"]
+
+
+def test_a_shared_layer_counts_once():
+    inner = Scale()
+    layer = Wrapper([inner, inner])
+    layer.call = lambda x: inner(inner(x))
+    layer(ONES)
+    assert len(layer.variables) == 1
+
+
+def test_replaced_attributes_are_forgotten():
+    layer = ff.layers.Layer()
+    layer.v = ff.Variable(1.0)
+    layer.v = ff.Variable(2.0)
+    assert [float(v) for v in layer.variables] == [2.0]
+
+
+def test_training_reaches_nested_layers():
+    flag = Flag()
+    layer = Wrapper(Wrapper(flag))
+    layer(ONES)
+    layer(ONES, training=True)
+    layer(ONES, training=False)
+    assert flag.seen[-2:] == [True, False]
+    assert True not in flag.seen[:-2]
+
+
+def test_training_is_passed_only_where_call_takes_it():
+    assert Scale()(ONES, training=True).shape == (2, 3)
+
+
+def test_explicit_training_wins_over_the_inherited_flag():
+    flag = Flag()
+
+    class Off(ff.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.flag = flag
+
+        def call(self, x):
+            return self.flag(x, training=False)
+
+    Off()(ONES, training=True)
+    assert flag.seen == [False] * len(flag.seen)
+
+
+def test_freezing():
+    layer = ff.layers.Dense(2)
+    layer(ONES)
+    assert len(layer.trainable_variables) == 2
+    layer.trainable = False
+    assert layer.trainable_variables == []
+    assert len(layer.non_trainable_variables) == 2
+    outer = Wrapper(ff.layers.Dense(2))
+    outer.trainable = False
+    assert not outer.inner.trainable
+
+
+def test_get_and_set_weights():
+    layer = ff.layers.Dense(2)
+    layer(ONES)
+    layer.set_weights([np.zeros((3, 2)), [1.0, 2.0]])
+    assert np.array_equal(layer(ONES).numpy(), [[1, 2], [1, 2]])
+    with pytest.raises(ValueError, match="got 1 arrays, expected 2"):
+        layer.set_weights([np.zeros((3, 2))])
+    with pytest.raises(ValueError, match=r"got shape \(2, 3\), expected \(3, 2\)"):
+        layer.set_weights([np.zeros((2, 3)), np.zeros(2)])
+
+
+def test_get_weights_gives_copies():
+    layer = ff.layers.Dense(2)
+    layer(ONES)
+    layer.get_weights()[0][:] = 7
+    assert not np.any(layer.get_weights()[0] == 7)
+
+
+@pytest.mark.parametrize("shape", ["kernel", 2.5, (2, -1), (0,), (2.0,), (True,)])
+def test_add_weight_checks_the_shape(shape):
+    with pytest.raises((TypeError, ValueError), match="shape"):
+        ff.layers.Layer().add_weight(shape)
+
+
+def test_config_of_a_layer_of_ones_own():
+    layer = Sigmoid(4)
+    assert layer.get_config() == {"units": 4}
+    assert Sigmoid.from_config(layer.get_config()).units == 4
+    nested = Wrapper(ff.layers.Dense(3, name="inside"))
+    config = nested.get_config()
+    assert config["inner"]["class_name"] == "Dense"
+
+
+def test_a_lambda_has_no_config():
+    with pytest.raises(ValueError, match="get_config"):
+        Wrapper(lambda x: x).get_config()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        ff.layers.Dense(3, activation="relu", use_bias=False, kernel_initializer="he_normal"),
+        ff.layers.Activation("tanh", name="act"),
+        ff.layers.Dropout(0.25, seed=3),
+        ff.layers.Flatten(dtype="float64"),
+        ff.layers.InputLayer((2, 3)),
+    ],
+)
+def test_configs_come_back(layer):
+    config = layer.get_config()
+    again = type(layer).from_config(config)
+    assert again.get_config() == config
+
+
+def test_dense_is_its_formula():
+    x = np.random.default_rng(0).normal(size=(7, 5))
+    layer = ff.layers.Dense(4, activation="relu", dtype="float64")
+    y = layer(x).numpy()
+    w, b = layer.get_weights()
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y, np.maximum(x @ w + b, 0), rtol=0, atol=5e-15)
+    assert np.all(np.abs(w) <= np.sqrt(6 / 9)) and np.all(b == 0)
+
+
+def test_dense_keeps_leading_axes_and_takes_integers():
+    assert ff.layers.Dense(4)(np.ones((2, 6, 3), np.float32)).shape == (2, 6, 4)
+    assert ff.layers.Dense(4)(np.ones((2, 3), np.int64)).shape == (2, 4)
+    assert ff.layers.Dense(4)([[1.0, 2.0]]).shape == (1, 4)
+
+
+def test_dense_refuses_what_it_cannot_use():
+    with pytest.raises(ValueError, match="units"):
+        ff.layers.Dense(0)
+    with pytest.raises(TypeError, match="units"):
+        ff.layers.Dense(2.5)
+    with pytest.raises(ValueError, match=r"layer 'dense'.*expected \(rows, features\)"):
+        ff.layers.Dense(2)(np.ones(3))
+    layer = ff.layers.Dense(2)
+    layer(ONES)
+    with pytest.raises(ValueError, match=r"got shape \(2, 4\), expected \(..., 3\)"):
+        layer(np.ones((2, 4), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("make", "right"),
+    [
+        (lambda: ff.layers.Dropout(p=0.5), "rate"),
+        (lambda: ff.layers.Dense(in_features=3, units=2), "inferred"),
+        (lambda: ff.layers.Dense(2, bias=False), "use_bias"),
+        (lambda: ff.layers.Dense(2, input_shape=(3,)), "ff.Input"),
+        (lambda: ff.layers.Dense(2, nam="x"), "name"),
+    ],
+)
+def test_other_spellings_say_the_right_name(make, right):
+    with pytest.raises(TypeError, match=right):
+        make()
+
+
+def test_dropout_scales_selects_and_counts():
+    layer = ff.layers.Dropout(0.5, seed=4)
+    x = np.full((64, 64), 3.0, np.float32)
+    first, second = layer(x, training=True).numpy(), layer(x, training=True).numpy()
+    assert set(np.unique(first)) == {0.0, 6.0}
+    assert not np.array_equal(first, second)
+    assert abs((first == 0).mean() - 0.5) < 6 * 0.5 / 64
+    again = ff.layers.Dropout(0.5, seed=4)
+    assert np.array_equal(again(x, training=True).numpy(), first)
+    assert np.array_equal(again(x, training=True).numpy(), second)
+
+
+def test_dropout_passes_when_not_training():
+    x = np.ones((3, 4), np.float32)
+    layer = ff.layers.Dropout(0.9)
+    assert np.array_equal(layer(x).numpy(), x)
+    assert np.array_equal(ff.layers.Dropout(0)(x, training=True).numpy(), x)
+    infinite = np.full((3, 4), np.inf, np.float32)
+    assert np.all(ff.layers.Dropout(1)(infinite, training=True).numpy() == 0)
+
+
+def test_dropout_has_no_weights():
+    layer = ff.layers.Dropout(0.5)
+    layer(ONES, training=True)
+    assert layer.variables == [] and layer.get_weights() == []
+
+
+def test_dropouts_of_one_model_differ():
+    model = ff.Sequential([ff.layers.Dropout(0.5)], seed=1)
+    other = ff.Sequential([ff.layers.Flatten(), ff.layers.Dropout(0.5)], seed=1)
+    x = np.ones((8, 64), np.float32)
+    assert not np.array_equal(model(x, training=True).numpy(), other(x, training=True).numpy())
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.5, float("nan")])
+def test_dropout_checks_its_rate(rate):
+    with pytest.raises(ValueError, match="rate"):
+        ff.layers.Dropout(rate)
+
+
+def test_dropout_refuses_noise_shape():
+    with pytest.raises(ValueError, match="noise_shape"):
+        ff.layers.Dropout(0.5, noise_shape=(1, 2))
+
+
+def test_flatten():
+    assert ff.layers.Flatten()(np.zeros((4, 2, 3))).shape == (4, 6)
+    assert ff.layers.Flatten()(np.zeros(4)).shape == (4, 1)
+    with pytest.raises(ValueError, match="scalar"):
+        ff.layers.Flatten()(np.float32(1))
+
+
+def test_float64_in_float64_out_for_a_layer_alone():
+    assert ff.layers.Activation("tanh")(np.ones(3)).dtype == np.float64
+    assert ff.layers.Activation("tanh")(np.ones(3, np.float32)).dtype == np.float32
+
+
+def test_errors_name_the_innermost_layer_once():
+    class Fails(ff.layers.Layer):
+        def call(self, x):
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no") as caught:
+        Wrapper(Fails())(ONES)
+    assert str(caught.value) == "layer 'fails' (Fails): no"
+
+
+def test_copies_of_layers():
+    layer = Lecture(3, 2)
+    assert copy.deepcopy(layer).W.is_pending
+    layer(ONES)
+    other = copy.deepcopy(layer)
+    assert np.array_equal(other.get_weights()[0], layer.get_weights()[0])
+    other.W.assign(np.zeros((3, 2)))
+    assert np.any(layer.get_weights()[0] != 0)
+
+
+def test_set_seed_decides_the_weights_of_a_layer_alone():
+    def draw():
+        ff.random.set_seed(3)
+        layer = ff.layers.Dense(2)
+        layer(ONES)
+        return layer.get_weights()[0]
+
+    assert np.array_equal(draw(), draw())
+
+
+def test_custom_sigmoid_dense_has_the_bits_of_the_built_in():
+    mine = ff.Sequential([ff.Input((5,)), Sigmoid(4)], seed=2)
+    ours = ff.Sequential([ff.Input((5,)), ff.layers.Dense(4, activation="sigmoid")], seed=2)
+    x = np.random.default_rng(1).normal(size=(9, 5))
+    assert np.array_equal(mine(x).numpy(), ours(x).numpy())
+    assert np.array_equal(mine.predict(x), ours.predict(x))
+
+
+def test_streams_of_the_contract():
+    model = ff.Sequential([ff.Input((3,)), ff.layers.Dense(2), ff.layers.Dense(4)], seed=6)
+    bound = np.sqrt(6 / (2 + 4))
+    stream = _core.stream_of(2, "weight")
+    drawn = _core.draw("uniform", (2, 4), -bound, bound, 6, 0, stream)
+    np.testing.assert_allclose(model.get_weights()[2], drawn, rtol=1e-6)
