@@ -80,15 +80,20 @@ void CpuCode::step(Worker& worker, StepState& state, int64_t& seen) {
 
 void CpuCode::run_unit(const Unit& unit, StepState& state, int part, int parts) {
   switch (unit.kind) {
-    case Kind::begin: return;
+    case Kind::begin:
+      return;
     case Kind::record:
       record_loss(unit.op, state);
       bad_step_.store(state.bad_step, std::memory_order_relaxed);
       return;
-    case Kind::rows: return count_rows(unit.op, state);
-    case Kind::clip: return clip_factor(unit.op, state);
-    case Kind::elementwise: return run_rects(unit, state, part, parts);
-    case Kind::whole: break;
+    case Kind::rows:
+      return count_rows(unit.op, state);
+    case Kind::clip:
+      return clip_factor(unit.op, state);
+    case Kind::elementwise:
+      return run_rects(unit, state, part, parts);
+    case Kind::whole:
+      break;
   }
   Fused fused{&unit + 1, unit.fused, &state};
   KernelCall call{&unit.op, &state, part, parts, nullptr, nullptr, nullptr};

@@ -8,8 +8,14 @@ namespace feedfwd {
 namespace {
 
 BoundRef bound(const Ref& r) {
-  return {static_cast<char*>(r.data), r.rows.n,     r.cols.n,     r.row_stride,
-          r.col_stride,               r.rows.batch, r.cols.batch, r.dtype};
+  return {static_cast<char*>(r.data),
+          r.rows.n,
+          r.cols.n,
+          r.row_stride,
+          r.col_stride,
+          r.rows.batch,
+          r.cols.batch,
+          r.dtype};
 }
 
 double elements(const BoundRef& r, int64_t capacity) {
@@ -25,10 +31,11 @@ double estimate(const BoundOp& op, int64_t capacity) {
   switch (op.op) {
     case Op::Matmul: {
       const BoundRef& a = op.in[0];
-      const double k = op.i[0] != 0 ? elements(a, capacity) / static_cast<double>(
-                                          a.cols_n * (a.cols_batch ? capacity : 1))
-                                    : elements(a, capacity) / static_cast<double>(
-                                          a.rows_n * (a.rows_batch ? capacity : 1));
+      const double k = op.i[0] != 0
+                           ? elements(a, capacity) /
+                                 static_cast<double>(a.cols_n * (a.cols_batch ? capacity : 1))
+                           : elements(a, capacity) /
+                                 static_cast<double>(a.rows_n * (a.rows_batch ? capacity : 1));
       return out * k * wide * 0.03;
     }
     case Op::Map:
@@ -114,11 +121,20 @@ CpuCode::Unit CpuCode::bind(const Instr& instr) {
   u.fused = instr.fused;
   u.solo = true;
   switch (instr.op) {
-    case Op::Begin: u.kind = Kind::begin; return u;
-    case Op::Record: u.kind = Kind::record; return u;
-    case Op::Rows: u.kind = Kind::rows; return u;
-    case Op::ClipFactor: u.kind = Kind::clip; return u;
-    default: break;
+    case Op::Begin:
+      u.kind = Kind::begin;
+      return u;
+    case Op::Record:
+      u.kind = Kind::record;
+      return u;
+    case Op::Rows:
+      u.kind = Kind::rows;
+      return u;
+    case Op::ClipFactor:
+      u.kind = Kind::clip;
+      return u;
+    default:
+      break;
   }
   u.kind = is_rect(instr.op) ? Kind::elementwise : Kind::whole;
   if (u.kind == Kind::elementwise) u.rect = kernels_.rect(u.op);
@@ -140,7 +156,8 @@ void CpuCode::place_barriers(double solo_ns) {
     Unit& head = units_[at];
     if (head.kind != Kind::elementwise && head.op.op != Op::Matmul) head.fused = 0;
     int followers = 0;
-    while (followers < head.fused && units_[at + 1 + static_cast<size_t>(followers)].rect) ++followers;
+    while (followers < head.fused && units_[at + 1 + static_cast<size_t>(followers)].rect)
+      ++followers;
     head.fused = followers;
     double ns = head.ns;
     for (int k = 1; k <= head.fused; ++k) ns += units_[at + k].ns;

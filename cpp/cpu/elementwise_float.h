@@ -29,16 +29,16 @@ struct MapGradOf {
   FF_INLINE Vec<T> operator()(const Vec<T>* x) const { return x[1] * Fn::df(x[0], alpha); }
 };
 
-#define FF_BINARY(Name, expression)                               \
-  template <class T>                                              \
-  struct Name {                                                   \
-    using Scalar = T;                                             \
-    static constexpr int inputs = 2;                              \
-    FF_INLINE Name(const BoundOp&, const StepState&) {}           \
-    FF_INLINE Vec<T> operator()(const Vec<T>* x) const {          \
-      const Vec<T> a = x[0], b = x[1];                            \
-      return expression;                                          \
-    }                                                             \
+#define FF_BINARY(Name, expression)                      \
+  template <class T>                                     \
+  struct Name {                                          \
+    using Scalar = T;                                    \
+    static constexpr int inputs = 2;                     \
+    FF_INLINE Name(const BoundOp&, const StepState&) {}  \
+    FF_INLINE Vec<T> operator()(const Vec<T>* x) const { \
+      const Vec<T> a = x[0], b = x[1];                   \
+      return expression;                                 \
+    }                                                    \
   };
 FF_BINARY(AddOf, a + b)
 FF_BINARY(SubtractOf, a - b)

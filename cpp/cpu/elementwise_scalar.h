@@ -84,13 +84,13 @@ struct FloatMath {
   }
 };
 
-#define FF_SCALAR(Name, A, B, C, R, expression)                   \
-  template <class T>                                              \
-  struct Name {                                                   \
-    static FF_INLINE R apply(A a, B b, C c) {                     \
-      (void)a, (void)b, (void)c;                                  \
-      return expression;                                          \
-    }                                                             \
+#define FF_SCALAR(Name, A, B, C, R, expression) \
+  template <class T>                            \
+  struct Name {                                 \
+    static FF_INLINE R apply(A a, B b, C c) {   \
+      (void)a, (void)b, (void)c;                \
+      return expression;                        \
+    }                                           \
   };
 #define FF_SCALAR2(Name, expression) FF_SCALAR(Name, T, T, T, T, static_cast<T>(expression))
 #define FF_COMPARE(Name, expression) FF_SCALAR(Name, T, T, T, uint8_t, expression)

@@ -23,8 +23,8 @@ FF_INLINE To from_half(Half h) {
   if (exponent == 0) {
     value = static_cast<float>(mantissa) * 0x1p-24f;  // subnormal half, normal float
   } else {
-    value = math::as_float((exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) |
-                           (mantissa << 13));
+    value =
+        math::as_float((exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | (mantissa << 13));
   }
   return converted<float, To>(math::as_float(math::as_int(value) | sign));
 }

@@ -58,24 +58,30 @@ inline int64_t scratch_bytes(const BoundOp& op, int64_t rows, int) {
 template <class R, class Make>
 FF_INLINE R for_float(DType t, Make make) {
   switch (t) {
-    case DType::f32: return make(float{});
-    case DType::f64: return make(double{});
-    default: return nullptr;
+    case DType::f32:
+      return make(float{});
+    case DType::f64:
+      return make(double{});
+    default:
+      return nullptr;
   }
 }
 template <class R, class Make>
 FF_INLINE R for_integer(DType t, Make make) {
   switch (t) {
-    case DType::i32: return make(int32_t{});
-    case DType::i64: return make(int64_t{});
-    case DType::b8: return make(uint8_t{});
-    default: return nullptr;
+    case DType::i32:
+      return make(int32_t{});
+    case DType::i64:
+      return make(int64_t{});
+    case DType::b8:
+      return make(uint8_t{});
+    default:
+      return nullptr;
   }
 }
 template <class R, class Make>
 FF_INLINE R for_compute(DType t, Make make) {
-  return t == DType::f32 || t == DType::f64 ? for_float<R>(t, make)
-                                            : for_integer<R>(t, make);
+  return t == DType::f32 || t == DType::f64 ? for_float<R>(t, make) : for_integer<R>(t, make);
 }
 
 }  // namespace feedfwd::FF_ISA

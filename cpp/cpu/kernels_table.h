@@ -13,44 +13,72 @@ inline constexpr RectKernel kTest = scalar_rect<F<T>, T, T, T, uint8_t>;
 template <class T>
 FF_INLINE RectKernel float_kernel(Op op) {
   switch (op) {
-    case Op::Add: return vector_rect<AddOf<T>>;
-    case Op::Subtract: return vector_rect<SubtractOf<T>>;
-    case Op::Multiply: return vector_rect<MultiplyOf<T>>;
-    case Op::Divide: return vector_rect<DivideOf<T>>;
-    case Op::Power: return vector_rect<PowerOf<T>>;
-    case Op::Maximum: return vector_rect<MaximumOf<T>>;
-    case Op::Minimum: return vector_rect<MinimumOf<T>>;
-    case Op::FloorDivide: return kSame<FloatFloorDivide, T>;
-    case Op::Mod: return kSame<FloatMod, T>;
-    default: return nullptr;
+    case Op::Add:
+      return vector_rect<AddOf<T>>;
+    case Op::Subtract:
+      return vector_rect<SubtractOf<T>>;
+    case Op::Multiply:
+      return vector_rect<MultiplyOf<T>>;
+    case Op::Divide:
+      return vector_rect<DivideOf<T>>;
+    case Op::Power:
+      return vector_rect<PowerOf<T>>;
+    case Op::Maximum:
+      return vector_rect<MaximumOf<T>>;
+    case Op::Minimum:
+      return vector_rect<MinimumOf<T>>;
+    case Op::FloorDivide:
+      return kSame<FloatFloorDivide, T>;
+    case Op::Mod:
+      return kSame<FloatMod, T>;
+    default:
+      return nullptr;
   }
 }
 template <class T>
 FF_INLINE RectKernel integer_kernel(Op op) {
   switch (op) {
-    case Op::Add: return kSame<IntAdd, T>;
-    case Op::Subtract: return kSame<IntSubtract, T>;
-    case Op::Multiply: return kSame<IntMultiply, T>;
-    case Op::Power: return kSame<IntPower, T>;
-    case Op::Maximum: return kSame<IntMaximum, T>;
-    case Op::Minimum: return kSame<IntMinimum, T>;
-    case Op::FloorDivide: return kSame<IntFloorDivide, T>;
-    case Op::Mod: return kSame<IntMod, T>;
-    default: return nullptr;
+    case Op::Add:
+      return kSame<IntAdd, T>;
+    case Op::Subtract:
+      return kSame<IntSubtract, T>;
+    case Op::Multiply:
+      return kSame<IntMultiply, T>;
+    case Op::Power:
+      return kSame<IntPower, T>;
+    case Op::Maximum:
+      return kSame<IntMaximum, T>;
+    case Op::Minimum:
+      return kSame<IntMinimum, T>;
+    case Op::FloorDivide:
+      return kSame<IntFloorDivide, T>;
+    case Op::Mod:
+      return kSame<IntMod, T>;
+    default:
+      return nullptr;
   }
 }
 template <class T>
 FF_INLINE RectKernel comparison(Op op) {
   switch (op) {
-    case Op::Equal: return kTest<EqualOf, T>;
-    case Op::NotEqual: return kTest<NotEqualOf, T>;
-    case Op::Less: return kTest<LessOf, T>;
-    case Op::LessEqual: return kTest<LessEqualOf, T>;
-    case Op::Greater: return kTest<GreaterOf, T>;
-    case Op::GreaterEqual: return kTest<GreaterEqualOf, T>;
-    case Op::LogicalAnd: return kTest<AndOf, T>;
-    case Op::LogicalOr: return kTest<OrOf, T>;
-    default: return nullptr;
+    case Op::Equal:
+      return kTest<EqualOf, T>;
+    case Op::NotEqual:
+      return kTest<NotEqualOf, T>;
+    case Op::Less:
+      return kTest<LessOf, T>;
+    case Op::LessEqual:
+      return kTest<LessEqualOf, T>;
+    case Op::Greater:
+      return kTest<GreaterOf, T>;
+    case Op::GreaterEqual:
+      return kTest<GreaterEqualOf, T>;
+    case Op::LogicalAnd:
+      return kTest<AndOf, T>;
+    case Op::LogicalOr:
+      return kTest<OrOf, T>;
+    default:
+      return nullptr;
   }
 }
 
@@ -63,30 +91,49 @@ enum Function : int {
 template <class T>
 FF_INLINE RectKernel integer_map(int fn) {
   switch (fn) {
-    case kFnNeg: return kSame<IntNeg, T>;
-    case kFnAbs: return kSame<IntAbs, T>;
-    case kFnSign: return kSame<IntSign, T>;
-    case kFnSquare: return kSame<IntSquare, T>;
-    default: return nullptr;
+    case kFnNeg:
+      return kSame<IntNeg, T>;
+    case kFnAbs:
+      return kSame<IntAbs, T>;
+    case kFnSign:
+      return kSame<IntSign, T>;
+    case kFnSquare:
+      return kSame<IntSquare, T>;
+    default:
+      return nullptr;
   }
 }
 
 FF_INLINE int size_of_element(DType t) {
   switch (t) {
-    case DType::f32: case DType::i32: case DType::u32: return 4;
-    case DType::f64: case DType::i64: case DType::u64: return 8;
-    case DType::i16: case DType::u16: case DType::f16: return 2;
-    default: return 1;
+    case DType::f32:
+    case DType::i32:
+    case DType::u32:
+      return 4;
+    case DType::f64:
+    case DType::i64:
+    case DType::u64:
+      return 8;
+    case DType::i16:
+    case DType::u16:
+    case DType::f16:
+      return 2;
+    default:
+      return 1;
   }
 }
 // Kernels that only move elements know their size alone.
 template <class R, class Make>
 FF_INLINE R for_size(DType t, Make make) {
   switch (size_of_element(t)) {
-    case 8: return make(uint64_t{});
-    case 4: return make(uint32_t{});
-    case 1: return make(uint8_t{});
-    default: return nullptr;
+    case 8:
+      return make(uint64_t{});
+    case 4:
+      return make(uint32_t{});
+    case 1:
+      return make(uint8_t{});
+    default:
+      return nullptr;
   }
 }
 
@@ -105,8 +152,15 @@ inline RectKernel find_rect(const BoundOp& op) {
       return for_float<RectKernel>(in, [=](auto t) { return kMaps<FF_TYPE(t)>[fn]; });
     case Op::MapGrad:
       return for_float<RectKernel>(in, [=](auto t) { return kMapGrads<FF_TYPE(t)>[fn]; });
-    case Op::Add: case Op::Subtract: case Op::Multiply: case Op::Divide: case Op::FloorDivide:
-    case Op::Mod: case Op::Power: case Op::Maximum: case Op::Minimum:
+    case Op::Add:
+    case Op::Subtract:
+    case Op::Multiply:
+    case Op::Divide:
+    case Op::FloorDivide:
+    case Op::Mod:
+    case Op::Power:
+    case Op::Maximum:
+    case Op::Minimum:
       if (!floats) {
         return for_integer<RectKernel>(in, [=](auto t) { return integer_kernel<FF_TYPE(t)>(id); });
       }
@@ -125,10 +179,10 @@ inline RectKernel find_rect(const BoundOp& op) {
         });
       });
     case Op::Dropout:
-      return for_float<RectKernel>(out, [](auto t) -> RectKernel {
-        return dropout_rect<FF_TYPE(t)>;
-      });
-    case Op::BroadcastTo: case Op::Copy:
+      return for_float<RectKernel>(out,
+                                   [](auto t) -> RectKernel { return dropout_rect<FF_TYPE(t)>; });
+    case Op::BroadcastTo:
+    case Op::Copy:
       return for_size<RectKernel>(out, [](auto t) -> RectKernel { return copy_rect<FF_TYPE(t)>; });
     case Op::Update:
       return for_float<RectKernel>(out, [=](auto t) { return kUpdates<FF_TYPE(t)>[fn]; });
@@ -140,18 +194,30 @@ inline RectKernel find_rect(const BoundOp& op) {
 template <class To>
 FF_INLINE Kernel find_gather(DType from) {
   switch (from) {
-    case DType::f32: return gather<float, To>;
-    case DType::f64: return gather<double, To>;
-    case DType::i32: return gather<int32_t, To>;
-    case DType::i64: return gather<int64_t, To>;
-    case DType::b8: return gather<uint8_t, To>;
-    case DType::i8: return gather<int8_t, To>;
-    case DType::u8: return gather<Byte, To>;
-    case DType::i16: return gather<int16_t, To>;
-    case DType::u16: return gather<uint16_t, To>;
-    case DType::u32: return gather<uint32_t, To>;
-    case DType::u64: return gather<uint64_t, To>;
-    case DType::f16: return gather<Half, To>;
+    case DType::f32:
+      return gather<float, To>;
+    case DType::f64:
+      return gather<double, To>;
+    case DType::i32:
+      return gather<int32_t, To>;
+    case DType::i64:
+      return gather<int64_t, To>;
+    case DType::b8:
+      return gather<uint8_t, To>;
+    case DType::i8:
+      return gather<int8_t, To>;
+    case DType::u8:
+      return gather<Byte, To>;
+    case DType::i16:
+      return gather<int16_t, To>;
+    case DType::u16:
+      return gather<uint16_t, To>;
+    case DType::u32:
+      return gather<uint32_t, To>;
+    case DType::u64:
+      return gather<uint64_t, To>;
+    case DType::f16:
+      return gather<Half, To>;
   }
   return nullptr;
 }
@@ -159,17 +225,23 @@ FF_INLINE Kernel find_gather(DType from) {
 template <class T>
 FF_INLINE Kernel float_reduction(Op op, bool columns) {
   switch (op) {
-    case Op::Sum: return columns ? sum_columns<T> : sum_rows<T>;
-    case Op::ReduceMax: return columns ? extreme_columns<true, T> : extreme_rows<true, T>;
-    default: return columns ? extreme_columns<false, T> : extreme_rows<false, T>;
+    case Op::Sum:
+      return columns ? sum_columns<T> : sum_rows<T>;
+    case Op::ReduceMax:
+      return columns ? extreme_columns<true, T> : extreme_rows<true, T>;
+    default:
+      return columns ? extreme_columns<false, T> : extreme_rows<false, T>;
   }
 }
 template <class T>
 FF_INLINE Kernel integer_reduction(Op op) {
   switch (op) {
-    case Op::Sum: return sum_integers<T>;
-    case Op::ReduceMax: return max_integers<T>;
-    default: return min_integers<T>;
+    case Op::Sum:
+      return sum_integers<T>;
+    case Op::ReduceMax:
+      return max_integers<T>;
+    default:
+      return min_integers<T>;
   }
 }
 
@@ -190,11 +262,14 @@ inline Kernel find_whole(const BoundOp& op) {
   switch (id) {
     case Op::Matmul:
       return for_float<Kernel>(out, [](auto t) -> Kernel { return matmul<FF_TYPE(t)>; });
-    case Op::Sum: case Op::ReduceMax: case Op::ReduceMin:
+    case Op::Sum:
+    case Op::ReduceMax:
+    case Op::ReduceMin:
       if (!floats) {
         return for_integer<Kernel>(in, [=](auto t) { return integer_reduction<FF_TYPE(t)>(id); });
       }
-      return for_float<Kernel>(in, [=](auto t) { return float_reduction<FF_TYPE(t)>(id, columns); });
+      return for_float<Kernel>(in,
+                               [=](auto t) { return float_reduction<FF_TYPE(t)>(id, columns); });
     case Op::SumSquares:
       return for_float<Kernel>(in, [](auto t) -> Kernel { return square_rows<FF_TYPE(t)>; });
     case Op::ArgMax:
@@ -203,7 +278,8 @@ inline Kernel find_whole(const BoundOp& op) {
       return for_float<Kernel>(in, [](auto t) -> Kernel { return softmax<FF_TYPE(t)>; });
     case Op::LogSoftmax:
       return for_float<Kernel>(in, [](auto t) -> Kernel { return log_softmax<FF_TYPE(t)>; });
-    case Op::Xent: case Op::XentGrad:
+    case Op::Xent:
+    case Op::XentGrad:
       return for_float<Kernel>(in, [&](auto t) { return find_xent<FF_TYPE(t)>(op); });
     case Op::OneHot:
       return for_compute<Kernel>(out, [=](auto t) -> Kernel {
@@ -211,13 +287,16 @@ inline Kernel find_whole(const BoundOp& op) {
       });
     case Op::Gather:
       return for_compute<Kernel>(out, [=](auto t) { return find_gather<FF_TYPE(t)>(in); });
-    case Op::Concat: return for_size<Kernel>(out, [](auto t) -> Kernel { return concat<FF_TYPE(t)>; });
-    case Op::Slice: return for_size<Kernel>(out, [](auto t) -> Kernel { return slice<FF_TYPE(t)>; });
+    case Op::Concat:
+      return for_size<Kernel>(out, [](auto t) -> Kernel { return concat<FF_TYPE(t)>; });
+    case Op::Slice:
+      return for_size<Kernel>(out, [](auto t) -> Kernel { return slice<FF_TYPE(t)>; });
     case Op::SliceGrad:
       return for_size<Kernel>(out, [](auto t) -> Kernel { return slice_grad<FF_TYPE(t)>; });
     case Op::Transpose:
       return for_size<Kernel>(out, [](auto t) -> Kernel { return transposed<FF_TYPE(t)>; });
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 #undef FF_TYPE

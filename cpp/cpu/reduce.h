@@ -18,7 +18,9 @@ struct Line {
   int64_t width, row_stride, col_stride;
 
   FF_INLINE Line(const BoundRef& r, const StepState& s)
-      : p(reinterpret_cast<T*>(r.data)), width(cols_of(r, s)), row_stride(r.row_stride),
+      : p(reinterpret_cast<T*>(r.data)),
+        width(cols_of(r, s)),
+        row_stride(r.row_stride),
         col_stride(r.col_stride) {
     const int64_t rows = rows_of(r, s);
     if (width == 1 && rows != 1) {  // a column is a row of that stride

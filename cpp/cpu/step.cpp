@@ -21,9 +21,9 @@ void record_loss(const BoundOp& op, StepState& state) {
                                        : *reinterpret_cast<const double*>(in.data);
   // Whole batches keep the loss's bits: x * n / n may not be x.
   if (state.rows != state.batch_rows) {
-    loss = state.rows == 0 ? 0.0
-                           : loss * static_cast<double>(state.rows) /
-                                 static_cast<double>(state.batch_rows);
+    loss = state.rows == 0
+               ? 0.0
+               : loss * static_cast<double>(state.rows) / static_cast<double>(state.batch_rows);
   }
   double& total = state.losses[state.index];
   total = op.i[0] == 0 ? loss : total + loss;

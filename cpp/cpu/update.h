@@ -15,7 +15,9 @@ struct UpdateNumbers {
   int flags;
 
   FF_INLINE UpdateNumbers(const BoundOp& op, const StepState& s)
-      : has_factor(op.inputs > 1), has_clip(op.f[0] > 0), has_decay(op.i[1] != 0),
+      : has_factor(op.inputs > 1),
+        has_clip(op.f[0] > 0),
+        has_decay(op.i[1] != 0),
         flags(static_cast<int>(op.i[0])) {
     const double* scalars = s.scalars + s.index * kStepScalars;
     for (int n = 0; n < kStepScalars; ++n) k[n] = Vec<T>(static_cast<T>(scalars[n]));

@@ -44,7 +44,9 @@ struct Array {
   static constexpr int64_t kBand = 33;  // also makes rows start at odd addresses
 
   Array(int64_t rows, int64_t cols, int64_t stride = 0)
-      : rows(rows), cols(cols), stride(stride ? stride : cols),
+      : rows(rows),
+        cols(cols),
+        stride(stride ? stride : cols),
         memory(static_cast<size_t>(2 * kBand + rows * this->stride), T(77)) {}
   T& operator()(int64_t r, int64_t c) { return memory[kBand + r * stride + c]; }
   T operator()(int64_t r, int64_t c) const { return memory[kBand + r * stride + c]; }

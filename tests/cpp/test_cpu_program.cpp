@@ -25,8 +25,9 @@ void fused_as_unfused(const std::string& what, std::vector<Instr> program, Array
   for (Instr& i : program) i.fused = 0;
   std::tie(out...) = before;
   everywhere(what + " unfused", program, out...);
-  std::apply([&](const auto&... f) { check((same(f, out) && ...), what + ": fused is not unfused"); },
-             fused);
+  std::apply(
+      [&](const auto&... f) { check((same(f, out) && ...), what + ": fused is not unfused"); },
+      fused);
 }
 
 // tanh(x w + b) with dropout, each follower at the matmul's tiles.
@@ -38,11 +39,10 @@ void dense_layer(int64_t m, int64_t k, int64_t n) {
   fill(x), fill(w, -0.3, 0.3), fill(b);
   Attrs drop;
   drop.f[0] = 0.25;
-  std::vector<Instr> program = {
-      instr(Op::Matmul, {x.ref(), w.ref()}, {y.ref()}),
-      instr(Op::Add, {y.ref(), b.broadcast(m, n)}, {y.ref()}),
-      instr(Op::Map, {y.ref()}, {z.ref()}, unary(kTanh)),
-      instr(Op::Dropout, {z.ref(), counter.ref()}, {d.ref()}, drop)};
+  std::vector<Instr> program = {instr(Op::Matmul, {x.ref(), w.ref()}, {y.ref()}),
+                                instr(Op::Add, {y.ref(), b.broadcast(m, n)}, {y.ref()}),
+                                instr(Op::Map, {y.ref()}, {z.ref()}, unary(kTanh)),
+                                instr(Op::Dropout, {z.ref(), counter.ref()}, {d.ref()}, drop)};
   program[0].fused = 3;
   fused_as_unfused("dense layer", program, y, z, d);
   expect_near<T>("dense layer", z, static_cast<double>(4 * k + 8), [&](int64_t r, int64_t c) {
@@ -56,10 +56,9 @@ template <class T>
 void elementwise_chain(int64_t rows, int64_t cols) {
   Array<T> a(rows, cols), b(rows, 1), t(rows, cols), u(rows, cols, cols + 1);
   fill(a), fill(b);
-  std::vector<Instr> program = {
-      instr(Op::Subtract, {a.ref(), b.broadcast(rows, cols)}, {t.ref()}),
-      instr(Op::Map, {t.ref()}, {t.ref()}, unary(kSquare)),
-      instr(Op::Multiply, {t.ref(), a.ref()}, {u.ref()})};
+  std::vector<Instr> program = {instr(Op::Subtract, {a.ref(), b.broadcast(rows, cols)}, {t.ref()}),
+                                instr(Op::Map, {t.ref()}, {t.ref()}, unary(kSquare)),
+                                instr(Op::Multiply, {t.ref(), a.ref()}, {u.ref()})};
   program[0].fused = 2;
   fused_as_unfused("chain", program, t, u);
   expect<T>("chain", u, [&](int64_t r, int64_t c) {
@@ -83,7 +82,8 @@ struct Regression {
   Regression() {
     fill(data), fill(target), fill(w);
     for (int64_t k = 0; k < kRows; ++k) order.push_back((7 * k + 3) % kRows);
-    for (int64_t s = 0; s < kSteps; ++s) scalars[s * kStepScalars] = 0.02 / static_cast<double>(s + 1);
+    for (int64_t s = 0; s < kSteps; ++s)
+      scalars[s * kStepScalars] = 0.02 / static_cast<double>(s + 1);
   }
   static Ref batched(Ref r) {
     r.rows = {1, true};
@@ -144,7 +144,8 @@ void training() {
       double d = -r.target(row, 0);
       for (int64_t k = 0; k < Regression::kIn; ++k) d += r.data(row, k) * w[k];
       want[s] += d * d / static_cast<double>(n);
-      for (int64_t k = 0; k < Regression::kIn; ++k) g[k] += d * r.data(row, k) / static_cast<double>(n);
+      for (int64_t k = 0; k < Regression::kIn; ++k)
+        g[k] += d * r.data(row, k) / static_cast<double>(n);
     }
     for (int64_t k = 0; k < Regression::kIn; ++k) w[k] -= r.scalars[s * kStepScalars] * g[k];
   }
@@ -157,7 +158,8 @@ void training() {
         CpuCode code(r.program(), Regression::kBatch, *kernels, solo_ns);
         StepState state = r.state();
         code.submit(state, Regression::kSteps);
-        const std::string what = std::string("training ") + kernels->name + " " + std::to_string(parts);
+        const std::string what =
+            std::string("training ") + kernels->name + " " + std::to_string(parts);
         check(state.index == 2 && state.rows == 7 && state.bad_step == -1, what + ": state");
         for (int64_t s = 0; s < Regression::kSteps; ++s) {
           check(std::abs(r.losses[s] - want[s]) < 100 * 0x1p-23 * want[s], what + ": loss");
@@ -224,7 +226,8 @@ void shards() {
   code.submit(state, 1);
   check(rows(0, 0) == 4 && rows(1, 0) == 4 && state.row_base == 4 && state.offset == 4, "shards");
   code.submit(state, 1);
-  check(rows(0, 0) == 3 && rows(1, 0) == 4 && state.row_base == 3 && state.offset == 11, "ragged shards");
+  check(rows(0, 0) == 3 && rows(1, 0) == 4 && state.row_base == 3 && state.offset == 11,
+        "ragged shards");
   check(losses[0] == 2 && losses[1] == 2, "shard losses add up");
 }
 
@@ -270,8 +273,10 @@ void clip() {
 }  // namespace
 
 int main() {
-  dense_layer<float>(37, 50, 29), dense_layer<double>(16, 400, 65), dense_layer<float>(130, 64, 700);
-  elementwise_chain<float>(40, 90), elementwise_chain<double>(3, 5000), elementwise_chain<float>(5000, 1);
+  dense_layer<float>(37, 50, 29), dense_layer<double>(16, 400, 65),
+      dense_layer<float>(130, 64, 700);
+  elementwise_chain<float>(40, 90), elementwise_chain<double>(3, 5000),
+      elementwise_chain<float>(5000, 1);
   training();
   bad_step();
   shards();

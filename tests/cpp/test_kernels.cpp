@@ -27,7 +27,8 @@ void binary(Op op, const std::function<T(T, T)>& f) {
         fill(a, -9, 9), fill(b, -9, 9);
         if (bc == 1) b(2, 0) = 0;
         const std::string what = std::string(name_of(op)) + " " + type_name<T>();
-        everywhere(what, {instr(op, {a.broadcast(rows, cols), b.broadcast(rows, cols)}, {out.ref()})},
+        everywhere(what,
+                   {instr(op, {a.broadcast(rows, cols), b.broadcast(rows, cols)}, {out.ref()})},
                    out);
         expect<T>(what, out, [&](int64_t r, int64_t c) {
           return f(a(ar == 1 ? 0 : r, c), b(r, bc == 1 ? 0 : c));
@@ -58,12 +59,14 @@ void arithmetic() {
     });
   } else {
     binary<T>(Op::FloorDivide, [](T a, T b) {
-      return b == 0 ? T(0) : static_cast<T>(std::floor(static_cast<double>(a) / static_cast<double>(b)));
+      return b == 0 ? T(0)
+                    : static_cast<T>(std::floor(static_cast<double>(a) / static_cast<double>(b)));
     });
     binary<T>(Op::Mod, [](T a, T b) { return b == 0 ? T(0) : T(((a % b) + b) % b); });
     binary<T>(Op::Power, [](T a, T b) {
       T x = b < 0 ? T(0) : T(1);
-      for (T k = 0; k < b; ++k) x = static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(a));
+      for (T k = 0; k < b; ++k)
+        x = static_cast<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(a));
       return x;
     });
   }
@@ -87,13 +90,13 @@ void comparisons() {
   fill(a), fill(b);
   b(3, 3) = a(3, 3);
   if constexpr (std::is_floating_point_v<T>) a(1, 1) = static_cast<T>(NAN);
-  const std::pair<Op, std::function<bool(T, T)>> table[] = {
-      {Op::Equal, [](T x, T y) { return x == y; }},
-      {Op::NotEqual, [](T x, T y) { return x != y; }},
-      {Op::Less, [](T x, T y) { return x < y; }},
-      {Op::LessEqual, [](T x, T y) { return x <= y; }},
-      {Op::Greater, [](T x, T y) { return x > y; }},
-      {Op::GreaterEqual, [](T x, T y) { return x >= y; }}};
+  using Row = std::pair<Op, std::function<bool(T, T)>>;
+  const Row table[] = {{Op::Equal, [](T x, T y) { return x == y; }},
+                       {Op::NotEqual, [](T x, T y) { return x != y; }},
+                       {Op::Less, [](T x, T y) { return x < y; }},
+                       {Op::LessEqual, [](T x, T y) { return x <= y; }},
+                       {Op::Greater, [](T x, T y) { return x > y; }},
+                       {Op::GreaterEqual, [](T x, T y) { return x >= y; }}};
   for (const auto& [op, f] : table) {
     everywhere(name_of(op), {instr(op, {a.ref(), b.ref()}, {out.ref()})}, out);
     expect<uint8_t>(name_of(op), out, [&](int64_t r, int64_t c) { return f(a(r, c), b(r, c)); });
@@ -109,19 +112,21 @@ void cast() {
   fill(a, -200, 200);
   if constexpr (std::is_same_v<From, uint8_t>) fill(a, 0, 2);
   if constexpr (std::is_floating_point_v<From>) {
-    a(0, 0) = static_cast<From>(NAN), a(0, 1) = static_cast<From>(1e30), a(0, 2) = static_cast<From>(-INFINITY);
+    a(0, 0) = static_cast<From>(NAN), a(0, 1) = static_cast<From>(1e30),
+         a(0, 2) = static_cast<From>(-INFINITY);
   }
   everywhere("cast", {instr(Op::Cast, {a.ref()}, {out.ref()})}, out);
-  expect<To>("cast " + type_name<From>() + " to " + type_name<To>(), out, [&](int64_t r, int64_t c) -> To {
-    const From x = a(r, c);
-    if (std::is_same_v<To, uint8_t>) return x != 0;
-    if constexpr (std::is_floating_point_v<From> && !std::is_floating_point_v<To>) {
-      if (std::isnan(x)) return 0;
-      if (x > 1e20) return std::numeric_limits<To>::max();
-      if (x < -1e20) return std::numeric_limits<To>::min();
-    }
-    return static_cast<To>(x);
-  });
+  expect<To>("cast " + type_name<From>() + " to " + type_name<To>(), out,
+             [&](int64_t r, int64_t c) -> To {
+               const From x = a(r, c);
+               if (std::is_same_v<To, uint8_t>) return x != 0;
+               if constexpr (std::is_floating_point_v<From> && !std::is_floating_point_v<To>) {
+                 if (std::isnan(x)) return 0;
+                 if (x > 1e20) return std::numeric_limits<To>::max();
+                 if (x < -1e20) return std::numeric_limits<To>::min();
+               }
+               return static_cast<To>(x);
+             });
 }
 template <class From>
 void casts() {
@@ -133,15 +138,16 @@ template <class T>
 void functions() {
   Array<T> x(5, 67, 80), g(5, 67), y(5, 67, 80);
   fill(x), fill(g);
-  x(0, 0) = static_cast<T>(NAN), x(0, 1) = T(0), x(0, 2) = -T(0), x(0, 3) = T(1e4), x(0, 4) = T(-1e4);
+  x(0, 0) = static_cast<T>(NAN), x(0, 1) = T(0), x(0, 2) = -T(0), x(0, 3) = T(1e4),
+       x(0, 4) = T(-1e4);
   Attrs attrs;
   attrs.f[0] = 0.3;
-#define FF_TEST(Fn)                                                                              \
-  everywhere(#Fn, {instr(Op::Map, {x.ref()}, {y.ref()}, attrs)}, y);                             \
-  expect<T>(#Fn, y, [&](int64_t r, int64_t c) { return math::Fn::f(x(r, c), T(0.3)); });         \
-  everywhere(#Fn, {instr(Op::MapGrad, {x.ref(), g.ref()}, {y.ref()}, attrs)}, y);                \
-  expect<T>(#Fn " gradient", y,                                                                  \
-            [&](int64_t r, int64_t c) { return g(r, c) * math::Fn::df(x(r, c), T(0.3)); });      \
+#define FF_TEST(Fn)                                                                         \
+  everywhere(#Fn, {instr(Op::Map, {x.ref()}, {y.ref()}, attrs)}, y);                        \
+  expect<T>(#Fn, y, [&](int64_t r, int64_t c) { return math::Fn::f(x(r, c), T(0.3)); });    \
+  everywhere(#Fn, {instr(Op::MapGrad, {x.ref(), g.ref()}, {y.ref()}, attrs)}, y);           \
+  expect<T>(#Fn " gradient", y,                                                             \
+            [&](int64_t r, int64_t c) { return g(r, c) * math::Fn::df(x(r, c), T(0.3)); }); \
   ++attrs.fn;
   FF_UNARY_FUNCTIONS(FF_TEST)
 #undef FF_TEST
@@ -160,7 +166,8 @@ void dropout(int64_t cols, double rate) {
   everywhere("dropout", {instr(Op::Dropout, {x.ref(), counter.ref()}, {y.ref()}, attrs)}, y);
   expect<T>("dropout", y, [&](int64_t r, int64_t c) {
     const auto block = static_cast<uint64_t>(r * 16 * ((cols + 63) / 64) + 16 * (c / 64) + c % 16);
-    const uint32_t at[4] = {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 11, 21};
+    const uint32_t at[4] = {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 11,
+                            21};
     uint32_t words[4];
     math::philox4x32(at, static_cast<uint64_t>(attrs.i[0]), words);
     const double u = (words[c % 64 / 16] >> 8) * 0x1p-24;
@@ -172,7 +179,8 @@ void dropout(int64_t cols, double rate) {
 template <class Optimizer, class T>
 void update(int place, int flags, int slots, int64_t cols) {
   const int64_t stride = cols <= 4 ? cols : 32;
-  Array<T> w(11, cols, stride), g(11, cols), s0(11, cols, stride), s1(11, cols, stride), s2(11, cols, stride);
+  Array<T> w(11, cols, stride), g(11, cols), s0(11, cols, stride), s1(11, cols, stride),
+      s2(11, cols, stride);
   fill(w), fill(g), fill(s0, 0.1, 1), fill(s1, 0.1, 1), fill(s2, 0.1, 1);
   const Array<T> old_w = w, old[] = {s0, s1, s2};
   double scalars[kStepScalars] = {0.01, 0.9, 0.1, 0.05, 0.8, 0.1, 0.2, 1e-3};
@@ -183,7 +191,8 @@ void update(int place, int flags, int slots, int64_t cols) {
   attrs.i[0] = flags;
   attrs.i[1] = slots % 2;  // some with weight decay, some without
   attrs.f[0] = 1.5;
-  Instr u = instr(Op::Update, {g.ref(), factor.ref()}, {w.ref(), s0.ref(), s1.ref(), s2.ref()}, attrs);
+  Instr u =
+      instr(Op::Update, {g.ref(), factor.ref()}, {w.ref(), s0.ref(), s1.ref(), s2.ref()}, attrs);
   u.out.resize(1 + static_cast<size_t>(slots));
   std::vector<Array<T>> first;
   for (const Kernels* kernels : available_kernels()) {
