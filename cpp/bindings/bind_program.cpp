@@ -20,6 +20,7 @@ class BoundProgram {
       v->materialize();
       bindings.variables.push_back(v->storage);
       bindings.slots.emplace_back();
+      memory_.push_back(v->storage.data());
     }
     if (optimizer_)
       for (const auto& [variable, gradient] : request.update.gradients)
@@ -27,6 +28,13 @@ class BoundProgram {
     for (const ValueId v : request.outputs) output_types_.push_back(trace->graph.type(v));
     program_ = std::make_unique<Program>(trace->graph, make_plan(trace->graph, request), get_backend(device), std::move(bindings));
     backend_ = get_backend(device);
+  }
+
+  // Whether the variables still lie where the plan was bound to.
+  bool is_current() const {
+    for (size_t i = 0; i < memory_.size(); ++i)
+      if (trace_->variables[i]->storage.data() != memory_[i]) return false;
+    return true;
   }
 
   void bind(const py::sequence& arrays) {
@@ -59,6 +67,7 @@ class BoundProgram {
                 const std::optional<py::array_t<int64_t, py::array::c_style>>& order, bool order_changed,
                 const std::optional<py::array_t<double, py::array::c_style | py::array::forcecast>>& rates,
                 double weight_decay) {
+    if (!is_current()) throw std::invalid_argument("run: the variables have moved; make the program anew");
     if (steps < 0 || batch_size < 1 || total_rows < 0 || first_row < 0)
       throw std::invalid_argument("run: negative sizes");
     if (steps > 0 && (batch_size + shards_ - 1) / shards_ > capacity_)
@@ -141,6 +150,7 @@ class BoundProgram {
   std::shared_ptr<Backend> backend_;
   std::vector<ValueType> output_types_;
   std::vector<int> updated_;
+  std::vector<const void*> memory_;
   std::unique_ptr<Program> program_;
   int64_t capacity_;
   int shards_;
@@ -203,6 +213,7 @@ void bind_program(py::module_& m) {
            py::arg("gradients") = py::tuple(), py::arg("excluded") = py::tuple(), py::arg("weight_decay") = 0.0,
            py::arg("write_back") = true, py::arg("per_step") = py::tuple(), py::arg("shards") = 1,
            py::arg("fuse") = true, py::arg("order_seed") = 0, py::arg("guard") = false)
+      .def_property_readonly("is_current", &BoundProgram::is_current)
       .def("bind", &BoundProgram::bind)
       .def("run", &BoundProgram::run, py::arg("total_rows"), py::arg("batch_size"), py::arg("first_row"),
            py::arg("steps"), py::kw_only(), py::arg("order") = py::none(), py::arg("order_changed") = true,

@@ -213,7 +213,7 @@ void bind_tensor(py::module_& m) {
     const std::string head = "<Variable '" + v.name + "' shape=" + v.type.shape.str() + ", dtype=" + name_of(v.type.dtype);
     return v.pending() ? head + ", not yet drawn>" : head + ", values=" + values_text(to_numpy(v)) + ">";
   });
-  m.def("pack", [](const std::vector<Variable>& variables) { pack(variables); });
+  m.def("pack", [](const std::vector<Variable>& variables) { return pack(variables); });
 }
 
 }  // namespace feedfwd::bindings

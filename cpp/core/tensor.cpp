@@ -180,9 +180,14 @@ Tensor placeholder(const ValueType& type) {
   return t;
 }
 
-void pack(const std::vector<Variable>& variables) {
-  if (variables.empty()) return;
-  for (const Variable& v : variables) v->materialize();
+bool pack(const std::vector<Variable>& variables) {
+  if (variables.empty()) return false;
+  bool together = true;
+  for (const Variable& v : variables) {
+    v->materialize();
+    together &= v->storage.block.data == variables[0]->storage.block.data;
+  }
+  if (together) return false;
   const auto rank = [](const Variable& v) { return v->trainable ? (v->type.shape.rank >= 2 ? 0 : 1) : 2; };
   std::vector<int64_t> offset(variables.size());
   int64_t total = 0;
@@ -193,10 +198,11 @@ void pack(const std::vector<Variable>& variables) {
       offset[i] = total;
       const int64_t bytes =
           checked_mul(v.layout.elements(), static_cast<int64_t>(size_of(v.type.dtype)));
-      total = checked_add(total, round_up(checked_add(bytes, 63), 64) / 64 * 64);
+      total = checked_add(total, round_up(bytes, 64));
     }
   const Block arena = variables[0]->backend->allocate(static_cast<size_t>(total));
   for (size_t i = 0; i < variables.size(); ++i) variables[i]->move_to({arena, offset[i]});
+  return true;
 }
 
 }  // namespace feedfwd

@@ -91,8 +91,9 @@ inline Arg arg(Variable v) { return {nullptr, std::move(v)}; }
 // Eager or traced assignment; `value` has the variable's shape and dtype.
 void assign(const Variable& variable, const Arg& value);
 
-// One arena: trainable matrices, other trainable variables, the rest (numerics, rule 9).
-void pack(const std::vector<Variable>& variables);
+// One arena: trainable matrices, other trainable variables, the rest (numerics, rule 9). False where they lie in one
+// already and nothing moved.
+bool pack(const std::vector<Variable>& variables);
 
 // Tracing: a stack per thread; the top one is active.
 class TraceImpl : public std::enable_shared_from_this<TraceImpl> {

@@ -72,10 +72,11 @@ template <Real V>
 FF_HD V exp(V x) {
   using C = ConstantsOf<V>;
   const ExpReduction<V> e = reduce_exp(x);
-  const V y = keep(times_power(exp_reduced(e.high, e.low).high, e.bits));
-  const V low = select(x < V(C::exp_low), splat<V>(0.0), y);
-  const V high = select(x > V(C::exp_high), infinity<V>(), low);
-  return select(x == x, high, x);
+  const V r = e.high + e.low, one = splat<V>(1.0);
+  const V p = fma(fma(horner<ExpTerms<ScalarOf<V>>>(r), r, one), r, one);
+  // x + inf gives inf above the range and keeps NaN.
+  const V y = select(x <= V(C::exp_high), times_power(p, e.bits), x + infinity<V>());
+  return select(x < V(C::exp_low), splat<V>(0.0), y);
 }
 
 // exp(x) - 1 for x between expm1_limit and a little above exp_high.
@@ -348,8 +349,7 @@ FF_HD V pow_magnitude(V a, V b) {
   const V scaled = keep(times_power(p, e.bits));
   const V y = select(scaled == scaled, scaled, infinity<V>());
   const V outside = select(product > splat<V>(0.0), infinity<V>(), splat<V>(0.0));
-  const V value = select(inside, y, outside);
-  return select(bounded < V(C::exp_low), splat<V>(0.0), value);
+  return select(inside, y, outside);
 }
 
 template <Real V>
