@@ -70,7 +70,8 @@ def check_values(array: Array, dtype: str, argument: str, check_finite: bool) ->
 
 def _refuse_inexact(array: Array, dtype: str, argument: str) -> None:
     wide = array.astype(np.float64)
-    inexact = (wide.astype(dtype).astype(np.float64) != wide) | (np.abs(wide) > 2.0**53)
+    beyond = (array > 2**53) | (array < -(2**53))
+    inexact = beyond | (wide.astype(dtype).astype(np.float64) != wide)
     if inexact.any():
         value = array[tuple(np.argwhere(inexact)[0])]
         raise ValueError(

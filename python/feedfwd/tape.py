@@ -106,6 +106,13 @@ class GradientTape:
                 "gradient: this tape gave its gradients already; "
                 "use GradientTape(persistent=True) to ask again"
             )
+        for x in wanted:
+            if isinstance(x, _core.Tensor) and not self._tape.is_known(x):
+                raise ValueError(
+                    "sources: a Tensor that was never watched; call tape.watch(x) first, or keep "
+                    "a weight in a Variable and update it with assign_sub (w = w - step makes "
+                    "a Tensor of it)"
+                )
         seeds = None
         if output_gradients is not None:
             seeds = output_gradients if isinstance(target, (list, tuple)) else [output_gradients]

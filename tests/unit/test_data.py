@@ -1,9 +1,8 @@
 """What users pass as data: conversion, checks and their messages."""
 
+import feedfwd as ff
 import numpy as np
 import pytest
-
-import feedfwd as ff
 from feedfwd import data
 
 

@@ -2,10 +2,9 @@
 
 import copy
 
+import feedfwd as ff
 import numpy as np
 import pytest
-
-import feedfwd as ff
 from feedfwd import _core
 
 

@@ -5,10 +5,9 @@ import gc
 import pickle
 import weakref
 
+import feedfwd as ff
 import numpy as np
 import pytest
-
-import feedfwd as ff
 
 X = np.random.default_rng(0).normal(size=(300, 3))
 

@@ -1,9 +1,8 @@
 """GradientTape: gradient descent by hand, nests, several calls, errors."""
 
+import feedfwd as ff
 import numpy as np
 import pytest
-
-import feedfwd as ff
 
 
 def test_gradient_descent_by_hand():
