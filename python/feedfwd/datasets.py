@@ -1,0 +1,80 @@
+"""Small data sets for examples and tests, embedded or generated.
+
+>>> import feedfwd as ff
+>>> (x_train, y_train), (x_test, y_test) = ff.datasets.digits()
+>>> x_train.shape, x_test.shape
+((1437, 64), (360, 64))
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feedfwd import _core
+from feedfwd.random import check_seed
+
+Pair = tuple[NDArray[Any], NDArray[Any]]
+
+
+def digits() -> tuple[Pair, Pair]:
+    """Handwritten digits: ``(x_train, y_train), (x_test, y_test)``.
+
+    1,797 images of 8 x 8 pixels, rows of 64 uint8 from 0 to 16, and int64 labels; 80 % of each class to train on,
+    by a fixed seed.
+
+    Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998
+    (CC BY 4.0).
+    """
+    with resources.files("feedfwd").joinpath("digits.npz").open("rb") as file, np.load(file) as stored:
+        x, y = stored["x"], stored["y"].astype(np.int64)
+    order = _core.shuffled(len(y), 0, 0)
+    x, y = x[order], y[order]
+    test = np.zeros(len(y), bool)
+    for label in range(10):
+        of_class = np.flatnonzero(y == label)
+        test[of_class[: round(len(of_class) / 5)]] = True
+    return (x[~test], y[~test]), (x[test], y[test])
+
+
+def _count(n: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 2:
+        raise ValueError(f"n: got {n!r}, expected an integer of at least 2")
+    return int(n)
+
+
+def _noise(shape: tuple[int, ...], noise: float, seed: int) -> NDArray[np.float64]:
+    if not noise >= 0:
+        raise ValueError(f"noise: got {noise!r}, expected a number of at least 0")
+    stream = _core.stream_of(2, "user")
+    return _core.draw("normal", shape, 0.0, float(noise), check_seed(seed) or 0, 0, stream)
+
+
+def two_spirals(n: int = 400, noise: float = 0.05, seed: int = 0) -> Pair:
+    """Points of two interleaved spirals: x (n, 2) float64 within about [-1, 1], y (n,) int64 of 0 and 1.
+
+    >>> import feedfwd as ff
+    >>> ff.datasets.two_spirals(10)[0].shape
+    (10, 2)
+    """
+    n = _count(n)
+    y = np.arange(n) % 2
+    t = np.linspace(0.1, 1.0, n)
+    angle = 3.5 * np.pi * t + np.pi * y
+    x = np.stack([t * np.cos(angle), t * np.sin(angle)], axis=1)
+    return x + _noise((n, 2), noise, seed), y.astype(np.int64)
+
+
+def regression_curve(n: int = 200, noise: float = 0.1, seed: int = 0) -> Pair:
+    """``y = sin(3 x) + x / 2`` plus noise: x (n, 1) float64 from -2 to 2, y (n, 1).
+
+    >>> import feedfwd as ff
+    >>> ff.datasets.regression_curve(5)[1].shape
+    (5, 1)
+    """
+    n = _count(n)
+    x = np.linspace(-2.0, 2.0, n)[:, None]
+    return x, np.sin(3 * x) + x / 2 + _noise((n, 1), noise, seed)

@@ -1,0 +1,98 @@
+"""Random numbers: functions of a seed and a counter, the same on every machine.
+
+>>> import feedfwd as ff
+>>> ff.random.set_seed(1)
+>>> ff.random.normal((2, 3)).shape
+(2, 3)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from feedfwd import _core
+from feedfwd._core import Tensor
+
+_MASK = (1 << 63) - 1
+
+
+class _State:
+    """The process's seed and how many numbers were asked of it."""
+
+    seed: int | None = None
+    drawn = 0
+    lock = threading.Lock()
+
+
+def check_seed(seed: int | None, argument: str = "seed") -> int | None:
+    """The seed as an int of 0 to 2^63 - 1, or None.
+
+    Raises:
+        TypeError: no integer.
+        ValueError: out of range.
+    """
+    if seed is None:
+        return None
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"{argument}: got {type(seed).__name__}, expected an int or None")
+    if not 0 <= int(seed) <= _MASK:
+        raise ValueError(f"{argument}: got {seed}, expected 0 to 2**63 - 1")
+    return int(seed)
+
+
+def set_seed(seed: int | None) -> None:
+    """Make everything that has no seed of its own repeatable; None goes back to the system's entropy.
+
+    Raises:
+        TypeError, ValueError: see the argument.
+    """
+    checked = check_seed(seed)
+    with _State.lock:
+        _State.seed, _State.drawn = checked, 0
+
+
+def next_seed() -> int:
+    """A seed for something that was given none."""
+    with _State.lock:
+        if _State.seed is None:
+            return _core.entropy_seed()
+        _State.drawn += 1
+        words = _core.draw("uniform", (2,), 0.0, 1.0, _State.seed, _State.drawn, _core.stream_of(0, "user"))
+    return (int(words[0] * 2**31) << 32 | int(words[1] * 2**32)) & _MASK
+
+
+def _draw(kind: str, shape: Sequence[int], a: float, b: float, seed: int | None, dtype: str) -> Tensor:
+    chosen = check_seed(seed)
+    values = _core.draw(kind, shape, a, b, next_seed() if chosen is None else chosen, 0, _core.stream_of(1, "user"))
+    return _core.convert(np.asarray(values).astype(dtype))
+
+
+def normal(
+    shape: Sequence[int] = (), mean: float = 0.0, stddev: float = 1.0, dtype: str = "float32", seed: int | None = None
+) -> Tensor:
+    """Numbers from N(mean, stddev^2).
+
+    >>> import feedfwd as ff
+    >>> bool(ff.random.normal((3,), seed=7)[0] == ff.random.normal((3,), seed=7)[0])
+    True
+
+    Source: the inverse distribution function, Wichura, AS 241, 1988.
+    """
+    return _draw("normal", shape, mean, stddev, seed, dtype)
+
+
+def truncated_normal(
+    shape: Sequence[int] = (), mean: float = 0.0, stddev: float = 1.0, dtype: str = "float32", seed: int | None = None
+) -> Tensor:
+    """Numbers from N(mean, stddev^2) given that they are within two stddev of the mean."""
+    return _draw("truncated_normal", shape, mean, stddev, seed, dtype)
+
+
+def uniform(
+    shape: Sequence[int] = (), minval: float = 0.0, maxval: float = 1.0, dtype: str = "float32", seed: int | None = None
+) -> Tensor:
+    """Numbers from [minval, maxval)."""
+    return _draw("uniform", shape, minval, maxval, seed, dtype)
