@@ -32,8 +32,6 @@ class Lister {
       : graph_(graph), request_(request), plan_(plan) {}
 
   Draft take() {
-    check();
-    describe();
     mark_needed();
     for (shard_ = 0; shard_ < request_.shards; ++shard_) list_shard();
     while (sums_.size() > 1) add_top();
@@ -56,47 +54,6 @@ class Lister {
   };
 
   // ---- what is asked for ----
-
-  void check() const {
-    if (request_.capacity < 1) throw std::invalid_argument("plan: capacity must be at least 1");
-    if (request_.shards < 1) throw std::invalid_argument("plan: shards must be at least 1");
-    if (request_.input_types.size() != graph_.inputs().size()) {
-      throw std::invalid_argument("plan: " + std::to_string(request_.input_types.size()) +
-                                  " input types came, " + std::to_string(graph_.inputs().size()) +
-                                  " expected");
-    }
-    for (ValueId v : request_.outputs) {
-      if (request_.shards > 1 && graph_.type(v).shape.batch) {
-        throw std::invalid_argument(
-            "plan: an output per row cannot be asked for with several shards");
-      }
-    }
-    if (request_.loss != kNoValue && (!is_float(graph_.type(request_.loss).dtype) ||
-                                      graph_.type(request_.loss).shape.rank != 0)) {
-      throw std::invalid_argument("plan: the loss must be a float scalar, " +
-                                  graph_.type(request_.loss).shape.str() + " came");
-    }
-  }
-
-  void describe() {
-    plan_.capacity = request_.capacity;
-    plan_.shards = request_.shards;
-    plan_.input_types = request_.input_types;
-    for (ValueId v : graph_.inputs()) {
-      const Shape& shape = graph_.type(v).shape;
-      if (!shape.batch) {
-        throw std::invalid_argument("plan: input of shape " + shape.str() +
-                                    " came, one with a batch expected");
-      }
-      plan_.input_cols.push_back(shape.count());
-    }
-    for (ValueId v : request_.outputs) plan_.outputs.push_back(graph_.type(v));
-    if (!request_.has_update) return;
-    for (const auto& [variable, gradient] : request_.update.gradients) {
-      const ValueType& type = graph_.type(gradient);
-      plan_.gradients.push_back({variable, type.dtype, layout_of(type.shape)});
-    }
-  }
 
   void mark_needed() {
     std::vector<ValueId> roots = request_.outputs;

@@ -109,8 +109,8 @@ class Variable(_Arithmetic):
     def assign_add(self, value: Operand) -> Variable: ...
     def assign_sub(self, value: Operand) -> Variable: ...
 
-def pack(variables: Sequence[Variable]) -> None:
-    """Move the variables (one device) into one arena: trainable matrices, other trainable ones, the rest."""
+def pack(variables: Sequence[Variable]) -> bool:
+    """Move the variables (one device) into one arena; False where they lie in one already."""
 
 # ---- ops: eager on concrete operands, recorded when the operands are symbolic; both kinds of use are one implementation.
 # While a Trace is active an op that touches a Variable or a traced Tensor is traced.
@@ -248,6 +248,8 @@ class Program:
         order_seed: int = 0,
         guard: bool = False,
     ) -> None: ...
+    @property
+    def is_current(self) -> bool: ...  # the variables still lie where the plan was bound to
     def bind(self, arrays: Sequence[Array]) -> None:
         """C-contiguous arrays (rows, ...) of the declared dtypes; kept alive, not copied on the CPU."""
     def run(

@@ -3,7 +3,7 @@
 >>> import feedfwd as ff
 >>> (x_train, y_train), (x_test, y_test) = ff.datasets.digits()
 >>> x_train.shape, x_test.shape
-((1437, 64), (360, 64))
+((1438, 64), (359, 64))
 """
 
 from __future__ import annotations

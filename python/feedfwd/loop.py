@@ -80,10 +80,11 @@ class Programs:
         kinds = tuple((a.shape[1:], a.dtype.name) for a in rows.arrays())
         trained = tuple(id(v) for v in trainer.model.trainable_variables) if training else ()
         decay = bool(trainer.optimizer.weight_decay) if training else False
-        version = calling.Memory.version
-        key = (version, training, capacity, kinds, rows.weights is None, trained, decay)
-        if key not in self._made:
-            self._made = {k: p for k, p in self._made.items() if k[0] == version}
+        excluded = trainer.optimizer.excluded(trainer.model.trainable_variables) if decay else []
+        spared = tuple(id(v) for v in excluded)
+        key = (training, capacity, kinds, rows.weights is None, trained, decay, spared)
+        if key not in self._made or not self._made[key].is_current:
+            self._made = {k: p for k, p in self._made.items() if p.is_current}
             self._made[key] = _trace(trainer, rows, capacity, training)
         return self._made[key]
 

@@ -146,7 +146,7 @@ class Model(Layer):
 
     def _after_settle(self) -> None:
         if not state.scratch and self._root() is self:
-            calling.Memory.pack(self.variables)
+            _core.pack(self.variables)
 
     def _ensure(self, arrays: Sequence[Any], rebuild: Callable[[Sequence[Any]], Any]) -> None:
         """Build for rows like those of `arrays`, if that is still to do."""
@@ -212,8 +212,8 @@ class Model(Layer):
     ) -> tuple[_core.Program, Any]:
         self._ensure(arrays, rebuild)
         rows = tuple((a.shape[1:], a.dtype.name) for a in arrays)
-        key = (calling.Memory.version, capacity, rows)
-        if key not in self._programs:
+        key = (capacity, rows)
+        if key not in self._programs or not self._programs[key][0].is_current:
             trace = _core.Trace()
             with trace:
                 outputs = self(rebuild(self._trace_inputs(trace, arrays)), training=False)
@@ -225,7 +225,7 @@ class Model(Layer):
                 device=self.device,
                 write_back=False,
             )
-            fresh = {k: v for k, v in self._programs.items() if k[0] == key[0]}
+            fresh = {k: v for k, v in self._programs.items() if v[0].is_current}
             self._programs = fresh if len(fresh) < _CACHED_PROGRAMS else {}
             self._programs[key] = program, replace(outputs, SYMBOLS, lambda _: _Output())
         return self._programs[key]

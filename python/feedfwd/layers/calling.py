@@ -15,23 +15,6 @@ if TYPE_CHECKING:
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-class Memory:
-    """Counts the moves of variables in memory: a Program made before one is stale."""
-
-    version = 0
-    _arena_of: dict[int, object] = {}  # noqa: RUF012 - shared on purpose: memory is the process's
-
-    @classmethod
-    def pack(cls, variables: list[_core.Variable]) -> None:
-        """Move the variables into one arena unless they lie in one together already."""
-        arenas = {cls._arena_of.get(id(v)) for v in variables}
-        if variables and (None in arenas or len(arenas) > 1):
-            _core.pack(variables)
-            arena = object()
-            cls._arena_of.update({id(v): arena for v in variables})
-            cls.version += 1
-
-
 def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``layer(*args, **kwargs)``."""
     if any(t.kind == "functional" for t in inside((args, kwargs), _core.Tensor)):
@@ -96,11 +79,9 @@ def adopt(root: Layer) -> None:
             wanted = layer.dtype if dtype.startswith("float") and not weight.fixed_dtype else dtype
             if (dtype, variable.device) != (wanted, device):
                 variable.retype(wanted, device)
-                Memory.version += 1
         for counter in layer._counters:
             if counter.device != device:
                 counter.retype("int64", device)
-                Memory.version += 1
 
 
 def settle(layer: Layer, inputs: Callable[[_core.Trace], Arguments]) -> Any:
