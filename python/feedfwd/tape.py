@@ -36,8 +36,6 @@ class GradientTape:
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
         self._tape = _core.Tape(bool(persistent), bool(watch_accessed_variables))
-        self._persistent = bool(persistent)
-        self._used = False
 
     def __enter__(self) -> GradientTape:
         """Start recording."""
@@ -99,13 +97,7 @@ class GradientTape:
             raise ValueError(
                 f"unconnected_gradients: got {unconnected_gradients!r}, expected 'none' or 'zero'"
             )
-        targets = self._symbols(target, "target")
-        wanted = self._symbols(sources, "sources")
-        if self._used and not self._persistent:
-            raise ValueError(
-                "gradient: this tape gave its gradients already; "
-                "use GradientTape(persistent=True) to ask again"
-            )
+        targets, wanted = _leaves(target), _leaves(sources)
         for x in wanted:
             if isinstance(x, _core.Tensor) and not self._tape.is_known(x):
                 raise ValueError(
@@ -121,7 +113,6 @@ class GradientTape:
                     f"output_gradients: got {len(seeds)}, expected one per target, {len(targets)}"
                 )
         gradients = self._tape.gradient(targets, wanted, seeds)
-        self._used = True
         found = iter(zip(gradients, wanted, strict=True))
 
         def take(_: Any) -> Any:
@@ -133,21 +124,9 @@ class GradientTape:
 
         return replace(sources, SYMBOLS, take)
 
-    @staticmethod
-    def _symbols(nest: Any, argument: str) -> list[Any]:
-        leaves = _leaves(nest)
-        for x in leaves:
-            if not isinstance(x, SYMBOLS):
-                raise TypeError(
-                    f"{argument}: got {type(x).__name__}, expected Tensors or Variables "
-                    "computed or used inside the tape"
-                )
-        return leaves
-
     def reset(self) -> None:
         """Forget everything recorded."""
         self._tape.reset()
-        self._used = False
 
 
 def _leaves(nest: Any) -> list[Any]:

@@ -11,7 +11,7 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ACTIVATIONS = ["softplus", "silu", "elu", "leaky_relu", "gelu", "gelu_tanh"]
+ACTIVATIONS = ["softplus", "silu", "elu", "leaky_relu", "gelu"]
 OPTIMIZERS = ["Adam", "Adadelta", "Adagrad", "RMSprop"]
 
 

@@ -116,6 +116,29 @@ def test_values_already_set_stay():
     assert np.all(model.get_weights()[0] == 0.5)
 
 
+def test_weights_read_while_building_get_the_values_of_their_final_position():
+    class Reads(ff.layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight((input_shape[-1], 3), name="w")
+            self.w.numpy()
+
+        def call(self, x):
+            return ff.ops.matmul(x, self.w)
+
+    class Crossed(ff.Model):
+        def __init__(self):
+            super().__init__(seed=9)
+            self.a, self.b = ff.layers.Dense(3), Reads()
+
+        def call(self, x):
+            return self.a(self.b(x))
+
+    crossed = Crossed()
+    crossed(ONES)
+    plain = ff.Sequential([ff.Input((3,)), ff.layers.Dense(3), ff.layers.Dense(3)], seed=9)
+    assert np.array_equal(crossed.get_weights()[2], plain.get_weights()[2])
+
+
 def test_streams_are_positions_not_names():
     first = ff.Sequential([ff.Input((3,)), ff.layers.Dense(2, name="a")], seed=5)
     ff.layers.Dense(2)(ONES)
@@ -286,7 +309,8 @@ def test_dense_is_its_formula():
 
 def test_dense_keeps_leading_axes_and_takes_integers():
     assert ff.layers.Dense(4)(np.ones((2, 6, 3), np.float32)).shape == (2, 6, 4)
-    assert ff.layers.Dense(4)(np.ones((2, 3), np.int64)).shape == (2, 4)
+    whole = ff.layers.Dense(4)(np.ones((2, 3), np.int64))
+    assert whole.shape == (2, 4) and whole.dtype == np.float32
     assert ff.layers.Dense(4)([[1.0, 2.0]]).shape == (1, 4)
 
 
@@ -368,6 +392,17 @@ def test_flatten():
     assert ff.layers.Flatten()(np.zeros(4)).shape == (4, 1)
     with pytest.raises(ValueError, match="scalar"):
         ff.layers.Flatten()(np.float32(1))
+
+
+def test_activation_takes_names_and_functions():
+    x = np.array([-1.0, 2.0])
+    assert np.array_equal(ff.layers.Activation("relu")(x).numpy(), [0, 2])
+    assert np.array_equal(ff.layers.Activation(lambda t: t * t)(x).numpy(), [1, 4])
+    named = ff.layers.Activation(ff.activations.relu)
+    assert named.get_config()["activation"] == "relu"
+    assert ff.layers.Dense(2, activation=ff.activations.relu).get_config()["activation"] == "relu"
+    with pytest.raises(ValueError, match="rely"):
+        ff.layers.Activation("rely")
 
 
 def test_float64_in_float64_out_for_a_layer_alone():

@@ -134,6 +134,9 @@ def test_eager_and_predict_agree_and_cast():
     assert np.array_equal(model.predict(whole), model.predict(whole.astype(float)))
     assert np.array_equal(model.predict(whole > 2), model.predict((whole > 2).astype(float)))
     assert np.array_equal(model(whole.tolist()).numpy(), model.predict(whole))
+    tensor = ff.ops.convert_to_tensor(X)
+    assert tensor.dtype == np.float64 and model(tensor).dtype == np.float32
+    assert np.array_equal(model(tensor).numpy(), model.predict(X))
 
 
 def test_a_row_never_depends_on_its_neighbours():
@@ -244,6 +247,9 @@ def test_graph_of_float64_without_an_input_of_it():
     model = ff.Model(i, h + i, seed=1, dtype="float64")
     w, b = model.get_weights()
     np.testing.assert_allclose(model.predict(X), X @ w + b + X, rtol=0, atol=1e-14)
+    narrow = ff.Input((3,), dtype="float32")
+    model = ff.Model(narrow, ff.layers.Dense(3)(narrow) + narrow, seed=1, dtype="float64")
+    assert model.predict(X).dtype == np.float64
     with pytest.raises(ValueError, match="dtype='float64'"):
         ff.Model(i, h * 0.1, dtype="float64")
 
@@ -308,6 +314,11 @@ def test_clone_starts_anew_from_the_same_seed():
     twin = model.clone()
     for a, b in zip(twin.get_weights(), start, strict=True):
         assert np.array_equal(a, b)
+    assert all(np.all(w == 0) for w in model.get_weights())
+    model(X, training=True)
+    assert np.array_equal(
+        model.clone()(X, training=True).numpy(), small(seed=3)(X, training=True).numpy()
+    )
     unseeded = Net()
     unseeded(X)
     assert np.array_equal(unseeded.clone()(X).numpy(), unseeded(X).numpy())

@@ -98,11 +98,16 @@ def test_a_tape_inside_a_tape():
 
 
 def test_watching_variables_only_when_asked():
-    w = ff.Variable(2.0)
+    w, other = ff.Variable(2.0), ff.Variable(3.0)
     with ff.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(w)
         y = w * w
+        z = y * other
     assert [v is w for v in tape.watched_variables()] == [True]
+    assert tape.gradient(z, [w, other])[1] is None
+    with ff.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(w)
+        y = w * w
     assert float(tape.gradient(y, w)) == 4
 
 

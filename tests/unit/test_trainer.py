@@ -173,6 +173,11 @@ def test_validation_data_wins_and_keeps_all_rows():
     history = trainer.fit(X, Y, verbose=0, validation_data=(X, Y), validation_split=0.5)
     found = trainer.evaluate(X, Y)
     assert history.history["val_loss"][-1] == found["loss"]
+    error = np.mean(np.abs(trainer.model.predict(X)[:, 0] - Y))
+    assert list(found.values())[1] == pytest.approx(error, rel=1e-5)
+    without = ff.Trainer(regressor(), loss="mse")
+    without.fit(X, Y, verbose=0)
+    assert same(trainer.model, without.model)
     assert list(found) == ["loss", next(k for k in history.history if k not in ("loss",))]
 
 
@@ -218,6 +223,21 @@ def test_a_custom_layer_is_traced_once():
     trainer = ff.Trainer(ff.Sequential([Mine()], seed=0), loss="mse")
     trainer.fit(X, Y, epochs=3, verbose=0)
     assert len(calls) <= 3 and set(calls) == {(None, 4)}
+
+
+def test_metrics_start_anew_every_epoch():
+    optimizer = ff.optimizers.SGD(1e-30)
+    trainer = ff.Trainer(classifier(), optimizer, loss=sparse(), metrics=["accuracy"])
+    trainer.fit(X, LABELS, verbose=0)
+    trainer.model.set_weights([w * 0 for w in trainer.model.get_weights()])
+    found = trainer.fit(X, LABELS, verbose=0).history["accuracy"][0]
+    assert found == pytest.approx(np.mean(LABELS == 0))
+
+
+def test_shards_count_dropout_calls_once_a_step():
+    trainer = ff.Trainer(classifier(dropout=0.5), loss=sparse(), shards=4)
+    trainer.fit(X, LABELS, batch_size=32, verbose=0)
+    assert [int(c) for c in trainer.model._dropout_counters()] == [4]
 
 
 def test_shards_change_the_order_of_sums_only():
@@ -357,8 +377,9 @@ def test_two_trainers_of_one_model_see_each_others_steps():
 def test_models_that_share_layers_share_what_was_learned():
     i = ff.Input((4,))
     hidden = ff.layers.Dense(3, activation="tanh")(i)
-    encoder, whole = ff.Model(i, hidden, seed=0), ff.Model(i, ff.layers.Dense(1)(hidden), seed=0)
+    encoder = ff.Model(i, hidden, seed=0)
     before = encoder.predict(X)
+    whole = ff.Model(i, ff.layers.Dense(1)(hidden), seed=0)
     ff.Trainer(whole, loss="mse").fit(X, Y, epochs=5, verbose=0)
     after = encoder.predict(X)
     assert not np.array_equal(before, after)
