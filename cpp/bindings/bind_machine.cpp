@@ -13,17 +13,23 @@ Purpose purpose_named(const std::string& name) {
   if (name == "dropout") return Purpose::dropout;
   if (name == "shuffle") return Purpose::shuffle;
   if (name == "user") return Purpose::user;
-  throw std::invalid_argument("purpose: got '" + name + "', expected weight, dropout, shuffle or user");
+  throw std::invalid_argument("purpose: got '" + name +
+                              "', expected weight, dropout, shuffle or user");
 }
 
-py::array draw_array(const std::string& kind, const py::object& shape, double a, double b, uint64_t seed,
-                     uint32_t step, uint32_t stream) {
-  const Draw how = kind == "uniform" ? Draw::uniform : kind == "normal" ? Draw::normal
-                   : kind == "truncated_normal" ? Draw::truncated_normal
-                   : throw std::invalid_argument("draw: got '" + kind + "', expected uniform, normal or truncated_normal");
+py::array draw_array(const std::string& kind, const py::object& shape, double a, double b,
+                     uint64_t seed, uint32_t step, uint32_t stream) {
+  const Draw how =
+      kind == "uniform"  ? Draw::uniform
+      : kind == "normal" ? Draw::normal
+      : kind == "truncated_normal"
+          ? Draw::truncated_normal
+          : throw std::invalid_argument("draw: got '" + kind +
+                                        "', expected uniform, normal or truncated_normal");
   const Shape extents = shape_from(shape, "shape");
   const std::vector<double> values = draw(how, extents.count(), a, b, seed, step, stream);
-  py::array_t<double> out(std::vector<py::ssize_t>(extents.dims.begin(), extents.dims.begin() + extents.rank));
+  py::array_t<double> out(
+      std::vector<py::ssize_t>(extents.dims.begin(), extents.dims.begin() + extents.rank));
   std::copy(values.begin(), values.end(), out.mutable_data());
   return out;
 }
@@ -43,7 +49,9 @@ std::string resolve_device(const std::string& device) { return get_backend(devic
 
 void bind_machine(py::module_& m) {
   m.def("draw", &draw_array);
-  m.def("stream_of", [](uint32_t position, const std::string& purpose) { return stream_of(position, purpose_named(purpose)); });
+  m.def("stream_of", [](uint32_t position, const std::string& purpose) {
+    return stream_of(position, purpose_named(purpose));
+  });
   m.def("shuffled", [](int64_t n, uint64_t seed, uint32_t epoch) {
     if (n < 0) throw std::invalid_argument("shuffled: got " + std::to_string(n) + " rows");
     const std::vector<int64_t> order = shuffled(n, seed, epoch);

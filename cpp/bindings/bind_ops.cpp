@@ -11,18 +11,22 @@ int64_t axis_mask(const py::object& axis, int rank) {
   if (!py::isinstance<py::sequence>(axis)) return int64_t{1} << normal_axis(axis, rank, "axis");
   for (const py::handle a : py::reinterpret_borrow<py::sequence>(axis)) {
     const int64_t bit = int64_t{1} << normal_axis(a, rank, "axis");
-    if (mask & bit) throw std::invalid_argument("axis: got " + std::string(py::repr(axis)) + ", an axis stands twice");
+    if (mask & bit)
+      throw std::invalid_argument("axis: got " + std::string(py::repr(axis)) +
+                                  ", an axis stands twice");
     mask |= bit;
   }
   return mask;
 }
 
-// How many elements are reduced to one, as a scalar of dtype t: a constant, or rows times the rest while the batch is symbolic.
+// How many elements are reduced to one, as a scalar of dtype t: a constant, or rows times the rest
+// while the batch is symbolic.
 Tensor count_of(const Shape& shape, int64_t mask, DType t) {
   int64_t count = 1;
   for (int i = 0; i < shape.rank; ++i)
     if (mask >> i & 1) count = checked_mul(count, shape.dims[i]);
-  if (!(shape.batch && (mask & 1))) return scalar(static_cast<double>(count), t, get_backend("cpu"));
+  if (!(shape.batch && (mask & 1)))
+    return scalar(static_cast<double>(count), t, get_backend("cpu"));
   Attrs attrs;
   attrs.i[0] = count;
   return cast_arg(arg(apply1(Op::Rows, {}, attrs)), t).tensor;
@@ -37,9 +41,16 @@ Tensor reduce(const std::string& op, const py::handle& x, const py::object& axis
   Attrs attrs;
   attrs.i[0] = axis_mask(axis, shape.rank);
   attrs.i[1] = keepdims;
-  const Op kind = mean || op == "sum" ? Op::Sum : op == "max" ? Op::ReduceMax : op == "min" ? Op::ReduceMin
-                  : throw std::invalid_argument("no reduction is named '" + op + "'");
-  if (attrs.i[0] == 0) return apply1(Op::Reshape, {operand}, [&] { Attrs a; a.shape = shape; return a; }());
+  const Op kind = mean || op == "sum" ? Op::Sum
+                  : op == "max"       ? Op::ReduceMax
+                  : op == "min" ? Op::ReduceMin
+                                : throw std::invalid_argument("no reduction is named '" + op + "'");
+  if (attrs.i[0] == 0)
+    return apply1(Op::Reshape, {operand}, [&] {
+      Attrs a;
+      a.shape = shape;
+      return a;
+    }());
   const Tensor reduced = apply1(kind, {operand}, attrs);
   if (!mean) return reduced;
   return apply1(Op::Divide, {arg(reduced), arg(count_of(shape, attrs.i[0], reduced->type.dtype))});
@@ -73,11 +84,13 @@ Tensor softmax_along(Op op, const py::handle& x, const py::object& axis) {
 Tensor where(const py::handle& condition, const py::handle& a, const py::handle& b) {
   const Loose x = loosen(a, "a"), y = loosen(b, "b");
   const DType t = promote({&x, &y});
-  return apply1(Op::Where, {cast_arg(to_arg(condition, "condition"), DType::b8), settle(x, t, "a"), settle(y, t, "b")});
+  return apply1(Op::Where, {cast_arg(to_arg(condition, "condition"), DType::b8), settle(x, t, "a"),
+                            settle(y, t, "b")});
 }
 
 Tensor concatenate(const py::sequence& xs, const py::object& axis) {
-  if (xs.size() == 0) throw std::invalid_argument("concatenate: got no arrays, expected at least one");
+  if (xs.size() == 0)
+    throw std::invalid_argument("concatenate: got no arrays, expected at least one");
   std::vector<Loose> loose;
   for (const py::handle x : xs) loose.push_back(loosen(x, "arrays"));
   std::vector<const Loose*> pointers;
@@ -93,8 +106,11 @@ Tensor concatenate(const py::sequence& xs, const py::object& axis) {
 Tensor one_hot(const py::handle& x, int64_t depth, const py::object& dtype) {
   const Arg labels = to_arg(x, "x");
   if (!is_integer(labels.type().dtype))
-    throw TypeError(std::string("one_hot: got ") + name_of(labels.type().dtype) + ", expected integers");
-  if (depth < 1) throw std::invalid_argument("num_classes: got " + std::to_string(depth) + ", expected at least 1");
+    throw TypeError(std::string("one_hot: got ") + name_of(labels.type().dtype) +
+                    ", expected integers");
+  if (depth < 1)
+    throw std::invalid_argument("num_classes: got " + std::to_string(depth) +
+                                ", expected at least 1");
   Attrs attrs;
   attrs.i[0] = depth;
   attrs.dtype = parse_dtype(dtype, "dtype");
@@ -108,7 +124,8 @@ Tensor xent(const py::handle& logits, const py::handle& target) {
   return apply1(Op::Xent, {z, t});
 }
 
-Tensor dropout(const py::handle& x, const Variable& counter, double rate, uint64_t seed, int64_t stream) {
+Tensor dropout(const py::handle& x, const Variable& counter, double rate, uint64_t seed,
+               int64_t stream) {
   Attrs attrs;
   attrs.f[0] = rate;
   attrs.i[0] = static_cast<int64_t>(seed);
@@ -144,7 +161,8 @@ py::object producer(const TensorImpl& t) {
     throw TypeError("producer: expected a Tensor made from ff.Input");
   if (t.op == Op::Input) return py::none();
   py::list operands;
-  for (const Arg& a : t.inputs) operands.append(a.tensor ? py::cast(a.tensor) : py::cast(a.variable));
+  for (const Arg& a : t.inputs)
+    operands.append(a.tensor ? py::cast(a.tensor) : py::cast(a.variable));
   return operands;
 }
 
@@ -159,26 +177,42 @@ Tensor reapply(const TensorImpl& t, const py::sequence& operands) {
 void bind_ops(py::module_& m) {
   const py::object none = py::none();
   m.def("convert", &identity, py::arg("x"), py::arg("dtype") = none);
-  m.def("map", [](const std::string& f, const py::object& x, double alpha) { return op_map(f, x, alpha); },
-        py::arg("function"), py::arg("x"), py::arg("alpha") = 0.0);
+  m.def(
+      "map",
+      [](const std::string& f, const py::object& x, double alpha) { return op_map(f, x, alpha); },
+      py::arg("function"), py::arg("x"), py::arg("alpha") = 0.0);
   m.def("functions", [] { return function_names(); });
-  m.def("binary", [](const std::string& op, const py::object& a, const py::object& b) { return op_binary(op_named(op), a, b); });
-  m.def("logical_not", [](const py::object& x) { return apply1(Op::Equal, {cast_arg(to_arg(x, "x"), DType::b8), arg(scalar(0, DType::b8, get_backend("cpu")))}); });
+  m.def("binary", [](const std::string& op, const py::object& a, const py::object& b) {
+    return op_binary(op_named(op), a, b);
+  });
+  m.def("logical_not", [](const py::object& x) {
+    return apply1(Op::Equal, {cast_arg(to_arg(x, "x"), DType::b8),
+                              arg(scalar(0, DType::b8, get_backend("cpu")))});
+  });
   m.def("where", &where);
   m.def("cast", [](const py::object& x, const py::object& dtype) {
     const DType t = parse_dtype(dtype, "dtype");
     const Loose loose = loosen(x, "x");
-    const Arg y = loose.is_weak() && !is_float(t) ? cast_arg(to_arg(x, "x"), t) : settle(loose, t, "x");
+    const Arg y =
+        loose.is_weak() && !is_float(t) ? cast_arg(to_arg(x, "x"), t) : settle(loose, t, "x");
     return y.tensor ? y.tensor : identity(x, py::none());
   });
   m.def("matmul", [](const py::object& a, const py::object& b) { return op_matmul(a, b); });
   m.def("reduce", &reduce);
   m.def("argmax", &argmax);
-  m.def("softmax", [](const py::object& x, const py::object& axis) { return softmax_along(Op::Softmax, x, axis); });
-  m.def("log_softmax", [](const py::object& x, const py::object& axis) { return softmax_along(Op::LogSoftmax, x, axis); });
+  m.def("softmax", [](const py::object& x, const py::object& axis) {
+    return softmax_along(Op::Softmax, x, axis);
+  });
+  m.def("log_softmax", [](const py::object& x, const py::object& axis) {
+    return softmax_along(Op::LogSoftmax, x, axis);
+  });
   m.def("xent", &xent);
-  m.def("reshape", [](const py::object& x, const py::object& shape) { return op_reshape(to_arg(x, "x"), shape); });
-  m.def("transpose", [](const py::object& x, const py::object& axes) { return op_transpose(to_arg(x, "x"), axes); });
+  m.def("reshape", [](const py::object& x, const py::object& shape) {
+    return op_reshape(to_arg(x, "x"), shape);
+  });
+  m.def("transpose", [](const py::object& x, const py::object& axes) {
+    return op_transpose(to_arg(x, "x"), axes);
+  });
   m.def("concatenate", &concatenate);
   m.def("broadcast_to", [](const py::object& x, const py::object& shape) {
     Attrs attrs;
@@ -186,17 +220,21 @@ void bind_ops(py::module_& m) {
     return apply1(Op::BroadcastTo, {to_arg(x, "x")}, attrs);
   });
   m.def("one_hot", &one_hot);
-  m.def("stop_gradient", [](const py::object& x) { return apply1(Op::StopGradient, {to_arg(x, "x")}); });
+  m.def("stop_gradient",
+        [](const py::object& x) { return apply1(Op::StopGradient, {to_arg(x, "x")}); });
   m.def("dropout", &dropout);
   m.def("shape", &shape_of);
-  m.def("placeholder", [](const py::object& shape, const std::string& dtype, const py::object& note) {
-    Tensor t = placeholder({parse_dtype(py::str(dtype), "dtype"), shape_from(shape, "shape")});
-    t->note = std::shared_ptr<void>(new py::object(note), [](void* p) {
-      const py::gil_scoped_acquire gil;
-      delete static_cast<py::object*>(p);
-    });
-    return t;
-  }, py::arg("shape"), py::arg("dtype"), py::arg("note") = py::none());
+  m.def(
+      "placeholder",
+      [](const py::object& shape, const std::string& dtype, const py::object& note) {
+        Tensor t = placeholder({parse_dtype(py::str(dtype), "dtype"), shape_from(shape, "shape")});
+        t->note = std::shared_ptr<void>(new py::object(note), [](void* p) {
+          const py::gil_scoped_acquire gil;
+          delete static_cast<py::object*>(p);
+        });
+        return t;
+      },
+      py::arg("shape"), py::arg("dtype"), py::arg("note") = py::none());
   m.def("note", [](const TensorImpl& t) {
     return t.note ? *static_cast<const py::object*>(t.note.get()) : py::object(py::none());
   });

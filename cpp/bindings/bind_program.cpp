@@ -6,12 +6,16 @@
 namespace feedfwd::bindings {
 namespace {
 
-// A Program with what Python needs beside it: the data it reads, the variables whose aliases a run must part from.
+// A Program with what Python needs beside it: the data it reads, the variables whose aliases a run
+// must part from.
 class BoundProgram {
  public:
-  BoundProgram(const std::shared_ptr<TraceImpl>& trace, const PlanRequest& request, const std::string& device,
-               std::shared_ptr<Optimizer> optimizer)
-      : trace_(trace), optimizer_(std::move(optimizer)), capacity_(request.capacity), shards_(request.shards) {
+  BoundProgram(const std::shared_ptr<TraceImpl>& trace, const PlanRequest& request,
+               const std::string& device, std::shared_ptr<Optimizer> optimizer)
+      : trace_(trace),
+        optimizer_(std::move(optimizer)),
+        capacity_(request.capacity),
+        shards_(request.shards) {
     for (const auto& [variable, gradient] : request.update.gradients) updated_.push_back(variable);
     for (const auto& [variable, value] : trace->graph.assigned())
       if (request.write_back) updated_.push_back(variable);
@@ -24,9 +28,11 @@ class BoundProgram {
     }
     if (optimizer_)
       for (const auto& [variable, gradient] : request.update.gradients)
-        bindings.slots[static_cast<size_t>(variable)] = optimizer_->slots_of(trace->variables[static_cast<size_t>(variable)]);
+        bindings.slots[static_cast<size_t>(variable)] =
+            optimizer_->slots_of(trace->variables[static_cast<size_t>(variable)]);
     for (const ValueId v : request.outputs) output_types_.push_back(trace->graph.type(v));
-    program_ = std::make_unique<Program>(trace->graph, make_plan(trace->graph, request), get_backend(device), std::move(bindings));
+    program_ = std::make_unique<Program>(trace->graph, make_plan(trace->graph, request),
+                                         get_backend(device), std::move(bindings));
     backend_ = get_backend(device);
   }
 
@@ -50,7 +56,8 @@ class BoundProgram {
       s.cols = 1;
       for (int i = 1; i < a.ndim(); ++i) s.cols = checked_mul(s.cols, a.shape(i));
       s.row_stride = s.cols;
-      if (rows >= 0 && rows != s.rows) throw std::invalid_argument("bind: the arrays have different numbers of rows");
+      if (rows >= 0 && rows != s.rows)
+        throw std::invalid_argument("bind: the arrays have different numbers of rows");
       rows = s.rows;
       // The array lives as long as the block; it is released with the GIL held, whoever drops it.
       auto keep = std::shared_ptr<void>(new py::array(a), [](void* p) {
@@ -63,21 +70,25 @@ class BoundProgram {
     program_->bind(std::move(sources));
   }
 
-  py::tuple run(int64_t total_rows, int64_t batch_size, int64_t first_row, int64_t steps,
-                const std::optional<py::array_t<int64_t, py::array::c_style>>& order, bool order_changed,
-                const std::optional<py::array_t<double, py::array::c_style | py::array::forcecast>>& rates,
-                double weight_decay) {
-    if (!is_current()) throw std::invalid_argument("run: the variables have moved; make the program anew");
+  py::tuple run(
+      int64_t total_rows, int64_t batch_size, int64_t first_row, int64_t steps,
+      const std::optional<py::array_t<int64_t, py::array::c_style>>& order, bool order_changed,
+      const std::optional<py::array_t<double, py::array::c_style | py::array::forcecast>>& rates,
+      double weight_decay) {
+    if (!is_current())
+      throw std::invalid_argument("run: the variables have moved; make the program anew");
     if (steps < 0 || batch_size < 1 || total_rows < 0 || first_row < 0)
       throw std::invalid_argument("run: negative sizes");
     if (steps > 0 && (batch_size + shards_ - 1) / shards_ > capacity_)
       throw std::invalid_argument("run: the batch is larger than the program's capacity");
     if (steps > 0 && checked_add(first_row, checked_mul(steps - 1, batch_size)) >= total_rows)
       throw std::invalid_argument("run: steps beyond the last row");
-    if (order && order->size() < total_rows) throw std::invalid_argument("run: order is shorter than the rows");
+    if (order && order->size() < total_rows)
+      throw std::invalid_argument("run: order is shorter than the rows");
     std::vector<double> scalars;
     if (optimizer_) {
-      if (!rates || rates->size() != steps) throw std::invalid_argument("run: expected a learning rate per step");
+      if (!rates || rates->size() != steps)
+        throw std::invalid_argument("run: expected a learning rate per step");
       scalars = optimizer_->scalars({rates->data(), rates->data() + steps}, weight_decay);
     }
     py::array_t<double> losses(steps);
@@ -166,11 +177,16 @@ struct Options {
   uint64_t order_seed;
 };
 
-std::shared_ptr<BoundProgram> make(const std::shared_ptr<TraceImpl>& trace, const std::vector<Tensor>& outputs,
+std::shared_ptr<BoundProgram> make(const std::shared_ptr<TraceImpl>& trace,
+                                   const std::vector<Tensor>& outputs,
                                    const std::vector<std::string>& input_dtypes, int64_t capacity,
                                    const std::string& device, const Options& o) {
-  if (capacity < 1) throw std::invalid_argument("capacity: got " + std::to_string(capacity) + ", expected at least 1");
-  if (o.shards < 1) throw std::invalid_argument("shards: got " + std::to_string(o.shards) + ", expected at least 1");
+  if (capacity < 1)
+    throw std::invalid_argument("capacity: got " + std::to_string(capacity) +
+                                ", expected at least 1");
+  if (o.shards < 1)
+    throw std::invalid_argument("shards: got " + std::to_string(o.shards) +
+                                ", expected at least 1");
   PlanRequest request;
   for (const Tensor& t : outputs) request.outputs.push_back(trace->value_of(arg(t)));
   for (const std::string& name : input_dtypes) request.input_types.push_back(data_dtype(name));
@@ -181,10 +197,12 @@ std::shared_ptr<BoundProgram> make(const std::shared_ptr<TraceImpl>& trace, cons
     std::vector<std::pair<int, ValueId>> gradients;
     for (const py::handle pair : o.gradients) {
       const py::sequence item = py::reinterpret_borrow<py::sequence>(pair);
-      gradients.emplace_back(trace->index_of(item[0].cast<Variable>()), trace->value_of(arg(item[1].cast<Tensor>())));
+      gradients.emplace_back(trace->index_of(item[0].cast<Variable>()),
+                             trace->value_of(arg(item[1].cast<Tensor>())));
     }
     request.has_update = true;
-    request.update = optimizer->request(std::move(gradients), trace->variables, o.excluded, o.weight_decay);
+    request.update =
+        optimizer->request(std::move(gradients), trace->variables, o.excluded, o.weight_decay);
   }
   for (const Variable& v : o.per_step) request.per_step.push_back(trace->index_of(v));
   request.write_back = o.write_back;
@@ -201,23 +219,28 @@ std::shared_ptr<BoundProgram> make(const std::shared_ptr<TraceImpl>& trace, cons
 void bind_program(py::module_& m) {
   py::class_<BoundProgram, std::shared_ptr<BoundProgram>>(m, "Program")
       .def(py::init([](const std::shared_ptr<TraceImpl>& trace, const std::vector<Tensor>& outputs,
-                       const std::vector<std::string>& input_dtypes, int64_t capacity, const std::string& device,
-                       const py::object& loss, const py::object& optimizer, const py::sequence& gradients,
+                       const std::vector<std::string>& input_dtypes, int64_t capacity,
+                       const std::string& device, const py::object& loss,
+                       const py::object& optimizer, const py::sequence& gradients,
                        const std::vector<Variable>& excluded, double weight_decay, bool write_back,
-                       const std::vector<Variable>& per_step, int shards, bool fuse, uint64_t order_seed, bool guard) {
+                       const std::vector<Variable>& per_step, int shards, bool fuse,
+                       uint64_t order_seed, bool guard) {
              return make(trace, outputs, input_dtypes, capacity, device,
-                         {loss, optimizer, gradients, excluded, per_step, weight_decay, write_back, fuse, guard, shards, order_seed});
+                         {loss, optimizer, gradients, excluded, per_step, weight_decay, write_back,
+                          fuse, guard, shards, order_seed});
            }),
-           py::arg("trace"), py::arg("outputs"), py::kw_only(), py::arg("input_dtypes"), py::arg("capacity"),
-           py::arg("device"), py::arg("loss") = py::none(), py::arg("optimizer") = py::none(),
-           py::arg("gradients") = py::tuple(), py::arg("excluded") = py::tuple(), py::arg("weight_decay") = 0.0,
+           py::arg("trace"), py::arg("outputs"), py::kw_only(), py::arg("input_dtypes"),
+           py::arg("capacity"), py::arg("device"), py::arg("loss") = py::none(),
+           py::arg("optimizer") = py::none(), py::arg("gradients") = py::tuple(),
+           py::arg("excluded") = py::tuple(), py::arg("weight_decay") = 0.0,
            py::arg("write_back") = true, py::arg("per_step") = py::tuple(), py::arg("shards") = 1,
            py::arg("fuse") = true, py::arg("order_seed") = 0, py::arg("guard") = false)
       .def_property_readonly("is_current", &BoundProgram::is_current)
       .def("bind", &BoundProgram::bind)
-      .def("run", &BoundProgram::run, py::arg("total_rows"), py::arg("batch_size"), py::arg("first_row"),
-           py::arg("steps"), py::kw_only(), py::arg("order") = py::none(), py::arg("order_changed") = true,
-           py::arg("learning_rates") = py::none(), py::arg("weight_decay") = 0.0)
+      .def("run", &BoundProgram::run, py::arg("total_rows"), py::arg("batch_size"),
+           py::arg("first_row"), py::arg("steps"), py::kw_only(), py::arg("order") = py::none(),
+           py::arg("order_changed") = true, py::arg("learning_rates") = py::none(),
+           py::arg("weight_decay") = 0.0)
       .def("predict", &BoundProgram::predict)
       .def("outputs", &BoundProgram::outputs)
       .def("__str__", &BoundProgram::str);

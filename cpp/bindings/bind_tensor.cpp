@@ -7,29 +7,34 @@ namespace {
 const ValueType& type_of(const TensorImpl& t) { return t.type; }
 const ValueType& type_of(const VariableImpl& v) { return v.type; }
 
-
 // NumPy's protocol: a fresh array always, so that writing to it never reaches a Variable.
 template <class T>
 py::object as_array(const T& self, const py::object& dtype, const py::object& copy) {
   if (!copy.is_none() && !copy.cast<bool>())
     throw std::invalid_argument("__array__: copy=False is not possible, values are always copied");
   py::array values = to_numpy(self);
-  return dtype.is_none() ? py::object(values) : values.attr("astype")(dtype, py::arg("copy") = false);
+  return dtype.is_none() ? py::object(values)
+                         : values.attr("astype")(dtype, py::arg("copy") = false);
 }
 
 template <class T>
 py::object single(const T& self, const char* what) {
   if (type_of(self).shape.batch) to_numpy(self);  // raises: symbolic
   if (type_of(self).shape.count() != 1)
-    throw TypeError(std::string(what) + ": got shape " + type_of(self).shape.str() + ", expected one element");
+    throw TypeError(std::string(what) + ": got shape " + type_of(self).shape.str() +
+                    ", expected one element");
   return to_numpy(self).attr("item")();
 }
 
 using Binary = Tensor (*)(const py::object&, const py::object&);
 template <Op op>
-Tensor forward(const py::object& a, const py::object& b) { return op_binary(op, a, b); }
+Tensor forward(const py::object& a, const py::object& b) {
+  return op_binary(op, a, b);
+}
 template <Op op>
-Tensor reflected(const py::object& a, const py::object& b) { return op_binary(op, b, a); }
+Tensor reflected(const py::object& a, const py::object& b) {
+  return op_binary(op, b, a);
+}
 
 bool operand_like(const py::object& x) {
   return !x.is_none() && !py::isinstance<py::str>(x) && !py::isinstance<py::dict>(x);
@@ -50,8 +55,10 @@ void bind_operators(Class& cls) {
   };
   for (const auto& [name, mirrored, f, r] : arithmetic) cls.def(name, f).def(mirrored, r);
   const std::pair<const char*, Binary> comparisons[] = {
-      {"__lt__", forward<Op::Less>},    {"__le__", forward<Op::LessEqual>},
-      {"__gt__", forward<Op::Greater>}, {"__ge__", forward<Op::GreaterEqual>},
+      {"__lt__", forward<Op::Less>},
+      {"__le__", forward<Op::LessEqual>},
+      {"__gt__", forward<Op::Greater>},
+      {"__ge__", forward<Op::GreaterEqual>},
   };
   for (const auto& [name, f] : comparisons) cls.def(name, f);
   // == with something that is no operand (None, a string) is False, as everywhere in Python.
@@ -68,7 +75,10 @@ void bind_operators(Class& cls) {
   cls.def("__neg__", [](const py::object& a) { return op_map("neg", a, 0); });
   cls.def("__pos__", [](const py::object& a) { return a; });
   cls.def("__abs__", [](const py::object& a) { return op_map("abs", a, 0); });
-  cls.def("__invert__", [](const py::object& a) { return op_binary(Op::Equal, py::module_::import("feedfwd._core").attr("cast")(a, "bool"), py::bool_(false)); });
+  cls.def("__invert__", [](const py::object& a) {
+    return op_binary(Op::Equal, py::module_::import("feedfwd._core").attr("cast")(a, "bool"),
+                     py::bool_(false));
+  });
 }
 
 template <class T, class Class>
@@ -81,7 +91,9 @@ void bind_common(Class& cls) {
     return py::int_(type_of(s).shape.count());
   });
   cls.def("numpy", [](const T& s) { return to_numpy(s); }, "The values as a new NumPy array.");
-  cls.def("item", [](const T& s) { return single(s, "item"); }, "The value of a one-element tensor as a Python number.");
+  cls.def(
+      "item", [](const T& s) { return single(s, "item"); },
+      "The value of a one-element tensor as a Python number.");
   cls.def("tolist", [](const T& s) { return to_numpy(s).attr("tolist")(); });
   cls.def("__array__", &as_array<T>, py::arg("dtype") = py::none(), py::arg("copy") = py::none());
   cls.def("__float__", [](const T& s) { return py::float_(single(s, "float")); });
@@ -89,12 +101,14 @@ void bind_common(Class& cls) {
   cls.def("__bool__", [](const T& s) { return single(s, "bool").attr("__bool__")(); });
   cls.def("__index__", [](const T& s) {
     if (!is_integer(type_of(s).dtype) || type_of(s).shape.rank != 0)
-      throw TypeError("only an integer scalar can be an index, got " + std::string(name_of(type_of(s).dtype)) + " " + type_of(s).shape.str());
+      throw TypeError("only an integer scalar can be an index, got " +
+                      std::string(name_of(type_of(s).dtype)) + " " + type_of(s).shape.str());
     return single(s, "index");
   });
   cls.def("__len__", [](const T& s) {
     if (type_of(s).shape.rank == 0) throw TypeError("len() of a tensor with no axes");
-    if (type_of(s).shape.batch) throw TypeError("len(): the batch of a symbolic Tensor is not known; see ff.ops.shape");
+    if (type_of(s).shape.batch)
+      throw TypeError("len(): the batch of a symbolic Tensor is not known; see ff.ops.shape");
     return type_of(s).shape.dims[0];
   });
   cls.def("__iter__", [](const py::object& self) {
@@ -105,19 +119,25 @@ void bind_common(Class& cls) {
     for (int64_t i = 0; i < type_of(s).shape.dims[0]; ++i) items.append(self[py::int_(i)]);
     return py::iter(items);
   });
-  cls.def("__getitem__", [](const std::shared_ptr<T>& s, const py::object& key) { return op_getitem(arg(s), key); });
-  cls.def("__hash__", [](const T& s) { return static_cast<py::ssize_t>(reinterpret_cast<uintptr_t>(&s) >> 4); });
+  cls.def("__getitem__", [](const std::shared_ptr<T>& s, const py::object& key) {
+    return op_getitem(arg(s), key);
+  });
+  cls.def("__hash__", [](const T& s) {
+    return static_cast<py::ssize_t>(reinterpret_cast<uintptr_t>(&s) >> 4);
+  });
   cls.attr("__array_ufunc__") = py::none();
   bind_operators(cls);
 }
 
 std::string values_text(const py::array& values) {
   const py::object np = py::module_::import("numpy");
-  return py::str(np.attr("array2string")(values, py::arg("threshold") = 20, py::arg("separator") = ", "));
+  return py::str(
+      np.attr("array2string")(values, py::arg("threshold") = 20, py::arg("separator") = ", "));
 }
 
 std::string tensor_repr(const TensorImpl& t) {
-  const std::string head = "<Tensor shape=" + t.type.shape.str() + ", dtype=" + name_of(t.type.dtype);
+  const std::string head =
+      "<Tensor shape=" + t.type.shape.str() + ", dtype=" + name_of(t.type.dtype);
   if (t.kind != TensorImpl::Kind::concrete) return head + ", symbolic>";
   return head + ", values=" + values_text(to_numpy(t)) + ">";
 }
@@ -126,8 +146,8 @@ std::string tensor_repr(const TensorImpl& t) {
 Arg assignable(const VariableImpl& v, const py::handle& value, const char* method) {
   const Arg x = settle(loosen(value, "value"), v.type.dtype, "value");
   if (!(x.type().shape == v.type.shape))
-    throw std::invalid_argument(std::string(method) + ": variable '" + v.name + "' has shape " + v.type.shape.str() +
-                                ", got " + x.type().shape.str());
+    throw std::invalid_argument(std::string(method) + ": variable '" + v.name + "' has shape " +
+                                v.type.shape.str() + ", got " + x.type().shape.str());
   return x;
 }
 
@@ -146,30 +166,34 @@ Variable assign_value(const Variable& v, const py::handle& value, const char* me
   return v;
 }
 
-std::shared_ptr<VariableImpl> new_variable(const py::object& value, bool trainable, const py::object& dtype,
-                                           const py::object& name) {
+std::shared_ptr<VariableImpl> new_variable(const py::object& value, bool trainable,
+                                           const py::object& dtype, const py::object& name) {
   Arg x = to_arg(value, "initial_value");
   if (x.type().shape.batch) to_numpy(*x.tensor);
   const DType t = dtype.is_none() ? x.type().dtype : parse_dtype(dtype, "dtype");
   x = settle(loosen(value, "initial_value"), t, "initial_value");
-  const Variable v = make_variable(x.type(), name.is_none() ? "variable" : std::string(py::str(name)), trainable);
+  const Variable v =
+      make_variable(x.type(), name.is_none() ? "variable" : std::string(py::str(name)), trainable);
   const py::array values = x.variable ? to_numpy(*x.variable) : to_numpy(*x.tensor);
   v->set_dense(values.data());
   return v;
 }
 
-Variable pending_variable(const py::handle& shape, const std::string& dtype, bool trainable, const std::string& name,
-                          const py::function& make) {
+Variable pending_variable(const py::handle& shape, const std::string& dtype, bool trainable,
+                          const std::string& name, const py::function& make) {
   const Shape extents = shape_from(shape, "shape");
   if (extents.batch) throw std::invalid_argument("shape: a variable has no batch axis");
-  const Variable v = make_variable({parse_dtype(py::str(dtype), "dtype"), extents}, name, trainable);
+  const Variable v =
+      make_variable({parse_dtype(py::str(dtype), "dtype"), extents}, name, trainable);
   const std::weak_ptr<VariableImpl> weak = v;
   v->make = [make, weak](VariableImpl& self) {
     py::array values = make(py::cast(weak.lock())).cast<py::array>();
-    values = values.attr("astype")(numpy_dtype(self.type.dtype), py::arg("order") = "C").cast<py::array>();
+    values = values.attr("astype")(numpy_dtype(self.type.dtype), py::arg("order") = "C")
+                 .cast<py::array>();
     if (values.size() != self.type.shape.count())
       throw std::invalid_argument("variable '" + self.name + "': its initializer gave " +
-                                  std::string(py::str(values.attr("shape"))) + ", expected " + self.type.shape.str());
+                                  std::string(py::str(values.attr("shape"))) + ", expected " +
+                                  self.type.shape.str());
     self.set_dense(values.data());
   };
   return v;
@@ -178,40 +202,61 @@ Variable pending_variable(const py::handle& shape, const std::string& dtype, boo
 }  // namespace
 
 void bind_tensor(py::module_& m) {
-  auto tensor = py::class_<TensorImpl, Tensor>(m, "Tensor", "Values of one dtype and shape; symbolic while a layer is traced.");
+  auto tensor = py::class_<TensorImpl, Tensor>(
+      m, "Tensor", "Values of one dtype and shape; symbolic while a layer is traced.");
   bind_common<TensorImpl>(tensor);
   tensor.def_property_readonly("kind", [](const TensorImpl& t) {
-    return t.kind == TensorImpl::Kind::concrete ? "concrete" : t.kind == TensorImpl::Kind::traced ? "traced" : "functional";
+    return t.kind == TensorImpl::Kind::concrete ? "concrete"
+           : t.kind == TensorImpl::Kind::traced ? "traced"
+                                                : "functional";
   });
-  tensor.def_property_readonly("device", [](const TensorImpl& t) { return t.backend ? t.backend->name() : std::string("symbolic"); });
+  tensor.def_property_readonly("device", [](const TensorImpl& t) {
+    return t.backend ? t.backend->name() : std::string("symbolic");
+  });
   tensor.def("__repr__", &tensor_repr);
 
   auto variable = py::class_<VariableImpl, Variable>(
       m, "Variable",
       "Variable(initial_value, trainable=True, dtype=None, name=None)\n\n"
-      "A tensor that keeps its place and can be assigned to; a GradientTape watches trainable ones.\n"
+      "A tensor that keeps its place and can be assigned to; a GradientTape watches trainable "
+      "ones.\n"
       "A Python float is float32; a NumPy array keeps its dtype.\n\n"
       ">>> import feedfwd as ff\n>>> w = ff.Variable(5.0)\n>>> float(w.assign_sub(1.5))\n3.5\n");
   variable.def(py::init(&new_variable), py::arg("initial_value"), py::arg("trainable") = true,
                py::arg("dtype") = py::none(), py::arg("name") = py::none());
   bind_common<VariableImpl>(variable);
-  variable.def_readwrite("name", &VariableImpl::name).def_readwrite("trainable", &VariableImpl::trainable);
+  variable.def_readwrite("name", &VariableImpl::name)
+      .def_readwrite("trainable", &VariableImpl::trainable);
   variable.def_static("pending", &pending_variable);
   variable.def_property_readonly("is_pending", &VariableImpl::pending);
   variable.def("materialize", &VariableImpl::materialize);
   variable.def("retype", [](VariableImpl& v, const std::string& dtype, const std::string& device) {
     v.retype(parse_dtype(py::str(dtype), "dtype"), get_backend(device));
   });
-  variable.def_property_readonly("device", [](const VariableImpl& v) { return v.backend ? v.backend->name() : std::string("cpu"); });
-  variable.def("assign", [](const Variable& v, const py::object& x) { return assign_value(v, x, "assign", Op::Copy); },
-               "Set the value; the shape must match, the dtype is cast to the variable's.");
-  variable.def("assign_add", [](const Variable& v, const py::object& x) { return assign_value(v, x, "assign_add", Op::Add); },
-               "Add to the value.");
-  variable.def("assign_sub", [](const Variable& v, const py::object& x) { return assign_value(v, x, "assign_sub", Op::Subtract); },
-               "Subtract from the value.");
+  variable.def_property_readonly("device", [](const VariableImpl& v) {
+    return v.backend ? v.backend->name() : std::string("cpu");
+  });
+  variable.def(
+      "assign",
+      [](const Variable& v, const py::object& x) { return assign_value(v, x, "assign", Op::Copy); },
+      "Set the value; the shape must match, the dtype is cast to the variable's.");
+  variable.def(
+      "assign_add",
+      [](const Variable& v, const py::object& x) {
+        return assign_value(v, x, "assign_add", Op::Add);
+      },
+      "Add to the value.");
+  variable.def(
+      "assign_sub",
+      [](const Variable& v, const py::object& x) {
+        return assign_value(v, x, "assign_sub", Op::Subtract);
+      },
+      "Subtract from the value.");
   variable.def("__repr__", [](const VariableImpl& v) {
-    const std::string head = "<Variable '" + v.name + "' shape=" + v.type.shape.str() + ", dtype=" + name_of(v.type.dtype);
-    return v.pending() ? head + ", not yet drawn>" : head + ", values=" + values_text(to_numpy(v)) + ">";
+    const std::string head = "<Variable '" + v.name + "' shape=" + v.type.shape.str() +
+                             ", dtype=" + name_of(v.type.dtype);
+    return v.pending() ? head + ", not yet drawn>"
+                       : head + ", values=" + values_text(to_numpy(v)) + ">";
   });
   m.def("pack", [](const std::vector<Variable>& variables) { return pack(variables); });
 }

@@ -21,10 +21,18 @@ std::optional<DType> dtype_named(const std::string& name) {
 // The compute dtype that holds values of a data dtype.
 DType widened(DType t) {
   switch (t) {
-    case DType::f16: return DType::f32;
-    case DType::i8: case DType::u8: case DType::i16: case DType::u16: return DType::i32;
-    case DType::u32: case DType::u64: return DType::i64;
-    default: return t;
+    case DType::f16:
+      return DType::f32;
+    case DType::i8:
+    case DType::u8:
+    case DType::i16:
+    case DType::u16:
+      return DType::i32;
+    case DType::u32:
+    case DType::u64:
+      return DType::i64;
+    default:
+      return t;
   }
 }
 
@@ -56,12 +64,14 @@ Tensor array_tensor(const py::handle& x, const char* argument, bool python_data)
   const std::string name = py::str(array.dtype().attr("name"));
   const std::optional<DType> data = dtype_named(name);
   if (!data)
-    throw TypeError(std::string(argument) + ": got dtype " + name + ", expected bool, integers or floats");
+    throw TypeError(std::string(argument) + ": got dtype " + name +
+                    ", expected bool, integers or floats");
   DType dtype = widened(*data);
   if (python_data && dtype == DType::f64) dtype = DType::f32;  // as a Python float would be
   if (python_data && dtype == DType::i64) {
     const py::object low = array.attr("min")(), high = array.attr("max")();
-    if (array.size() == 0 || (low.cast<int64_t>() >= INT32_MIN && high.cast<int64_t>() <= INT32_MAX))
+    if (array.size() == 0 ||
+        (low.cast<int64_t>() >= INT32_MIN && high.cast<int64_t>() <= INT32_MAX))
       dtype = DType::i32;
   }
   if (*data == DType::u64 && array.size() > 0 &&
@@ -145,7 +155,8 @@ py::tuple shape_tuple(const Shape& shape) {
 Shape shape_from(const py::handle& x, const char* argument) {
   Shape shape;
   const auto bad = [&](const std::string& why) {
-    throw std::invalid_argument(std::string(argument) + ": got " + std::string(py::repr(x)) + ", " + why);
+    throw std::invalid_argument(std::string(argument) + ": got " + std::string(py::repr(x)) + ", " +
+                                why);
   };
   if (!py::isinstance<py::sequence>(x) || py::isinstance<py::str>(x))
     throw TypeError(std::string(argument) + ": got " + type_name(x) + ", expected a tuple of ints");
@@ -172,9 +183,11 @@ Shape shape_from(const py::handle& x, const char* argument) {
 
 py::array to_numpy(const TensorImpl& t) {
   if (t.kind != TensorImpl::Kind::concrete)
-    throw TypeError(where_we_are() + "a symbolic Tensor has no values: while a layer is traced use feedfwd.ops "
+    throw TypeError(where_we_are() +
+                    "a symbolic Tensor has no values: while a layer is traced use feedfwd.ops "
                     "(ff.ops.where instead of if) and keep NumPy and float() out of call()");
-  std::vector<py::ssize_t> shape(t.type.shape.dims.begin(), t.type.shape.dims.begin() + t.type.shape.rank);
+  std::vector<py::ssize_t> shape(t.type.shape.dims.begin(),
+                                 t.type.shape.dims.begin() + t.type.shape.rank);
   py::array out(numpy_dtype(t.type.dtype), shape);
   to_host(t, out.mutable_data());
   return out;
@@ -182,7 +195,8 @@ py::array to_numpy(const TensorImpl& t) {
 
 py::array to_numpy(const VariableImpl& v) {
   const_cast<VariableImpl&>(v).materialize();
-  std::vector<py::ssize_t> shape(v.type.shape.dims.begin(), v.type.shape.dims.begin() + v.type.shape.rank);
+  std::vector<py::ssize_t> shape(v.type.shape.dims.begin(),
+                                 v.type.shape.dims.begin() + v.type.shape.rank);
   py::array out(numpy_dtype(v.type.dtype), shape);
   v.get_dense(out.mutable_data());
   return out;

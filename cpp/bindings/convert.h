@@ -19,15 +19,17 @@ DType data_dtype(const std::string& name);                     // any dtype of d
 py::dtype numpy_dtype(DType t);
 
 py::tuple shape_tuple(const Shape& shape);
-Shape shape_from(const py::handle& x, const char* argument);  // None stands for the batch, leading only
+Shape shape_from(const py::handle& x,
+                 const char* argument);  // None stands for the batch, leading only
 
 py::array to_numpy(const TensorImpl& t);
 py::array to_numpy(const VariableImpl& v);
 
-// A Python operand before its dtype is settled: a Tensor or Variable, an array made a Tensor, or a weak scalar.
+// A Python operand before its dtype is settled: a Tensor or Variable, an array made a Tensor, or a
+// weak scalar.
 struct Loose {
-  Arg arg;                // empty for a weak scalar
-  py::object weak;        // bool, int or float
+  Arg arg;          // empty for a weak scalar
+  py::object weak;  // bool, int or float
   bool is_weak() const { return weak.ptr() != nullptr; }
 };
 Loose loosen(const py::handle& x, const char* argument);

@@ -7,7 +7,8 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled core of feedfwd. Private.";
   m.attr("__version__") = FEEDFWD_VERSION;
   m.attr("numerics_version") = 1;
-  m.attr("_layer_name") = py::none();  // set by the layers: names the one that runs, for error messages
+  m.attr("_layer_name") =
+      py::none();  // set by the layers: names the one that runs, for error messages
   py::register_exception_translator([](std::exception_ptr p) {
     try {
       if (p) std::rethrow_exception(p);

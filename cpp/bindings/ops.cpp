@@ -18,9 +18,10 @@ int normal_axis(const py::handle& axis, int rank, const char* argument) {
   const Py_ssize_t a = PyNumber_AsSsize_t(axis.ptr(), PyExc_ValueError);
   if (a == -1 && PyErr_Occurred()) throw py::error_already_set();
   if (a < -rank || a >= rank)
-    throw std::invalid_argument(std::string(argument) + ": got " + std::to_string(a) + ", expected " +
-                                std::to_string(-rank) + " to " + std::to_string(rank - 1) + " for " +
-                                std::to_string(rank) + " axes");
+    throw std::invalid_argument(std::string(argument) + ": got " + std::to_string(a) +
+                                ", expected " + std::to_string(-rank) + " to " +
+                                std::to_string(rank - 1) + " for " + std::to_string(rank) +
+                                " axes");
   return static_cast<int>(a < 0 ? a + rank : a);
 }
 
@@ -138,8 +139,8 @@ Tensor op_reshape(const Arg& x, const py::handle& target) {
                               ? py::tuple(py::reinterpret_borrow<py::object>(target))
                               : py::make_tuple(py::reinterpret_borrow<py::object>(target));
   if (items.size() > kMaxRank)
-    throw std::invalid_argument("reshape: got " + std::string(py::repr(target)) + ", expected at most " +
-                                std::to_string(kMaxRank) + " axes");
+    throw std::invalid_argument("reshape: got " + std::string(py::repr(target)) +
+                                ", expected at most " + std::to_string(kMaxRank) + " axes");
   Attrs attrs;
   Shape& to = attrs.shape;
   to.rank = static_cast<int>(items.size());
@@ -172,7 +173,8 @@ Tensor op_reshape(const Arg& x, const py::handle& target) {
   if (free >= 0) {
     const int64_t all = from.count();
     if (known == 0 || all % known != 0)
-      throw std::invalid_argument("reshape: got shape " + std::string(py::repr(target)) + " for " + from.str());
+      throw std::invalid_argument("reshape: got shape " + std::string(py::repr(target)) + " for " +
+                                  from.str());
     to.dims[free] = all / known;
   }
   return apply1(Op::Reshape, {x}, attrs);
@@ -186,18 +188,21 @@ Tensor op_getitem(const Arg& x, const py::handle& key) {
   for (const py::handle k : keys) used += !(k.is_none() || k.is(py::ellipsis()));
   const int rank = x.type().shape.rank;
   if (used > rank)
-    throw py::index_error("too many indices: got " + std::to_string(used) + " for shape " + x.type().shape.str());
+    throw py::index_error("too many indices: got " + std::to_string(used) + " for shape " +
+                          x.type().shape.str());
   Arg value = x;
   Shape result;
   int axis = 0;
   const auto keep = [&](int64_t extent, bool batch) {
-    if (batch && result.rank > 0) throw std::invalid_argument("indexing: the batch must stay the first axis");
+    if (batch && result.rank > 0)
+      throw std::invalid_argument("indexing: the batch must stay the first axis");
     if (result.rank == kMaxRank) throw std::invalid_argument("indexing: too many axes");
     result.batch |= batch;
     result.dims[result.rank++] = extent;
   };
   const auto keep_axes = [&](int count) {
-    for (; count > 0; --count, ++axis) keep(value.type().shape[axis], value.type().shape.extent(axis).batch);
+    for (; count > 0; --count, ++axis)
+      keep(value.type().shape[axis], value.type().shape.extent(axis).batch);
   };
   const auto cut = [&](int64_t start, int64_t step, int64_t count) {
     Attrs attrs;
@@ -214,7 +219,8 @@ Tensor op_getitem(const Arg& x, const py::handle& key) {
       if (PySlice_Unpack(k.ptr(), &start, &stop, &step) < 0) throw py::error_already_set();
       const Extent e = value.type().shape.extent(axis);
       const bool full = start == 0 && stop == PY_SSIZE_T_MAX && step == 1;
-      if (e.batch && !full) throw TypeError("indexing: a symbolic batch cannot be sliced; slice the other axes");
+      if (e.batch && !full)
+        throw TypeError("indexing: a symbolic batch cannot be sliced; slice the other axes");
       const Py_ssize_t count = PySlice_AdjustIndices(e.n, &start, &stop, step);
       if (!full && !(start == 0 && step == 1 && count == e.n)) cut(start, step, count);
       keep_axes(1);
@@ -222,9 +228,11 @@ Tensor op_getitem(const Arg& x, const py::handle& key) {
       const Py_ssize_t i = PyNumber_AsSsize_t(k.ptr(), PyExc_IndexError);
       if (i == -1 && PyErr_Occurred()) throw py::error_already_set();
       const Extent e = value.type().shape.extent(axis);
-      if (e.batch) throw TypeError("indexing: a symbolic batch cannot be indexed; index the other axes");
+      if (e.batch)
+        throw TypeError("indexing: a symbolic batch cannot be indexed; index the other axes");
       if (i < -e.n || i >= e.n)
-        throw py::index_error("index " + std::to_string(i) + " is out of range for an axis of " + std::to_string(e.n));
+        throw py::index_error("index " + std::to_string(i) + " is out of range for an axis of " +
+                              std::to_string(e.n));
       cut(i < 0 ? i + e.n : i, 1, 1);
       ++axis;
     } else {

@@ -1,4 +1,5 @@
-// The op set as Python calls it: operands of any kind, dtypes promoted, ranks and axes brought to what the graph takes.
+// The op set as Python calls it: operands of any kind, dtypes promoted, ranks and axes brought to
+// what the graph takes.
 #pragma once
 
 #include "convert.h"

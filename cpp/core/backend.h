@@ -11,15 +11,16 @@
 
 namespace feedfwd {
 
-// Backend memory: 64-byte aligned, zeroed, freed with the last owner. `data` may be a device address.
+// Backend memory: 64-byte aligned, zeroed, freed with the last owner. `data` may be a device
+// address.
 struct Block {
   void* data = nullptr;
   size_t bytes = 0;
   std::shared_ptr<void> owner;
 };
 
-// An operand: rows x cols elements, row r at data + r * row_stride elements. A stride of 0 repeats the first row
-// (row_stride) or the first element of a row (col_stride).
+// An operand: rows x cols elements, row r at data + r * row_stride elements. A stride of 0 repeats
+// the first row (row_stride) or the first element of a row (col_stride).
 struct Ref {
   void* data = nullptr;
   Extent rows, cols;
@@ -28,26 +29,30 @@ struct Ref {
   DType dtype = DType::f32;
 };
 
-// What a step reads and counts; lives in backend memory so that nothing is re-captured from step to step.
+// What a step reads and counts; lives in backend memory so that nothing is re-captured from step to
+// step.
 struct StepState {
   int64_t rows = 0;        // of this shard's batch: the batch symbol
   int64_t row_base = 0;    // this shard's first row within the batch (dropout counters)
   int64_t batch_rows = 0;  // of the whole batch
   int64_t offset = 0;      // first row of the shard in epoch order
   int64_t index = -1;      // step within the submitted run, from 0 once the first has begun
-  int64_t bad_step = -1;   // index of the first step whose loss was not finite; later updates do nothing
+  int64_t bad_step =
+      -1;  // index of the first step whose loss was not finite; later updates do nothing
   // Set by the executor before submit:
-  int64_t total_rows = 0;      // rows of the epoch
+  int64_t total_rows = 0;  // rows of the epoch
   int64_t batch_size = 0;
-  int64_t first_row = 0;       // of step 0 of this run, in epoch order
-  const int64_t* order = nullptr;   // epoch order -> row of the data; null: as they stand
-  const double* scalars = nullptr;  // kStepScalars per step: the optimizer's, float64, rounded by the kernel
-  double* losses = nullptr;         // one per step
+  int64_t first_row = 0;           // of step 0 of this run, in epoch order
+  const int64_t* order = nullptr;  // epoch order -> row of the data; null: as they stand
+  const double* scalars =
+      nullptr;  // kStepScalars per step: the optimizer's, float64, rounded by the kernel
+  double* losses = nullptr;  // one per step
 };
 constexpr int kStepScalars = 8;
 
-// One operation on bound memory. `fused` says how many of the instructions that follow work elementwise on this one's
-// output rectangle: a backend may run them tile by tile while the tile is hot, or one after the other: same bits.
+// One operation on bound memory. `fused` says how many of the instructions that follow work
+// elementwise on this one's output rectangle: a backend may run them tile by tile while the tile is
+// hot, or one after the other: same bits.
 struct Instr {
   Op op = Op::Copy;
   Attrs attrs;
@@ -66,7 +71,8 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu", "cuda"
   virtual Block allocate(size_t bytes) = 0;
-  // A block that reads host memory the caller keeps unchanged and alive: an alias where the backend can, else a copy.
+  // A block that reads host memory the caller keeps unchanged and alive: an alias where the backend
+  // can, else a copy.
   virtual Block adopt(const void* host, size_t bytes, std::shared_ptr<void> keep) = 0;
   virtual void upload(void* to, const void* host, size_t bytes) = 0;
   virtual void download(void* host, const void* from, size_t bytes) = 0;

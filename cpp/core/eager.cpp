@@ -1,4 +1,5 @@
-// apply(): where an op goes. Functional operands make a description, traced ones a graph node, concrete ones values.
+// apply(): where an op goes. Functional operands make a description, traced ones a graph node,
+// concrete ones values.
 #include <string>
 
 #include "core/lower.h"
@@ -27,7 +28,8 @@ std::vector<Tensor> describe(Op op, const std::vector<Arg>& inputs, const Attrs&
   return out;
 }
 
-std::vector<Tensor> trace(TraceImpl& into, Op op, const std::vector<Arg>& inputs, const Attrs& attrs) {
+std::vector<Tensor> trace(TraceImpl& into, Op op, const std::vector<Arg>& inputs,
+                          const Attrs& attrs) {
   std::vector<ValueId> ids;
   for (const Arg& a : inputs) ids.push_back(into.value_of(a));
   const ValueId first = into.graph.add(op, std::move(ids), attrs);
@@ -75,7 +77,8 @@ std::vector<Tensor> compute(Op op, const std::vector<Tensor>& in, const Attrs& a
     return out;
   }
   std::vector<Tensor> temporaries;
-  for (const ValueType& type : lowered.temporaries) temporaries.push_back(concrete_like(type, backend));
+  for (const ValueType& type : lowered.temporaries)
+    temporaries.push_back(concrete_like(type, backend));
   const auto data = [&](const View& v) {
     const auto& from = v.of == View::Of::input ? in : v.of == View::Of::output ? out : temporaries;
     return ref_of(v, from[v.index]->storage.data());
@@ -105,8 +108,9 @@ std::vector<Tensor> apply(Op op, const std::vector<Arg>& inputs, const Attrs& at
   read_inputs.reserve(inputs.size());
   for (const Arg& a : inputs) {
     if (a.tensor && a.tensor->kind != TensorImpl::Kind::concrete)
-      throw TypeError(std::string(name_of(op)) +
-                      ": a symbolic Tensor is used after the call that made it; return it from call() instead");
+      throw TypeError(
+          std::string(name_of(op)) +
+          ": a symbolic Tensor is used after the call that made it; return it from call() instead");
     read_inputs.push_back(a.tensor ? a.tensor : read(a.variable));
   }
   std::vector<Tensor> out = compute(op, read_inputs, attrs);
@@ -127,13 +131,19 @@ void assign(const Variable& variable, const Arg& value) {
   const Tensor from = value.tensor ? value.tensor : read(value.variable);
   if (variable->pending()) {
     if (!variable->backend) variable->backend = from->backend;
-    variable->storage = {variable->backend->allocate(static_cast<size_t>(checked_mul(
-                             variable->layout.elements(), static_cast<int64_t>(size_of(variable->type.dtype))))),
-                         0};
+    variable->storage = {
+        variable->backend->allocate(static_cast<size_t>(checked_mul(
+            variable->layout.elements(), static_cast<int64_t>(size_of(variable->type.dtype))))),
+        0};
   }
   variable->detach_reader();
   const ValueType& type = variable->type;
-  Ref in{from->storage.data(), type.shape.view_rows(), type.shape.view_cols(), from->row_stride, 1, type.dtype};
+  Ref in{from->storage.data(),
+         type.shape.view_rows(),
+         type.shape.view_cols(),
+         from->row_stride,
+         1,
+         type.dtype};
   Ref out = in;
   out.data = variable->storage.data();
   out.row_stride = variable->layout.row_stride;

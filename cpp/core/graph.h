@@ -19,8 +19,8 @@ struct ValueType {
   bool operator==(const ValueType&) const = default;
 };
 
-// Shape rule of every op: types of the results from types of the operands. Throws std::invalid_argument or
-// TypeError with op, what came and what was expected.
+// Shape rule of every op: types of the results from types of the operands. Throws
+// std::invalid_argument or TypeError with op, what came and what was expected.
 std::vector<ValueType> infer(Op op, const std::vector<ValueType>& inputs, const Attrs& attrs);
 
 struct Node {
@@ -44,7 +44,8 @@ class Graph {
   ValueId parameter(int index, const ValueType& type);
   ValueId constant(ConstantData data);
   ValueId constant(double value, DType dtype);
-  // Adds a node (an equal pure node that exists already is NOT reused: gradient order depends on consumers).
+  // Adds a node (an equal pure node that exists already is NOT reused: gradient order depends on
+  // consumers).
   ValueId add(Op op, std::vector<ValueId> inputs, const Attrs& attrs = {});
   // The second and later outputs of the node that made `first`.
   ValueId output(ValueId first, int index) const;
@@ -76,10 +77,12 @@ class Graph {
   std::vector<std::pair<int, ValueId>> assigned_;
 };
 
-// Appends to `graph` the gradients of sum(seed_i * target_i) with respect to `sources`; a seed kNoValue stands for
-// ones. kNoValue in the result marks a source no target depends on. Contributions that meet are added in reverse order
-// of their consumers, the first stored (numerics, rule 5). Every emitted op has a rule of its own.
+// Appends to `graph` the gradients of sum(seed_i * target_i) with respect to `sources`; a seed
+// kNoValue stands for ones. kNoValue in the result marks a source no target depends on.
+// Contributions that meet are added in reverse order of their consumers, the first stored
+// (numerics, rule 5). Every emitted op has a rule of its own.
 std::vector<ValueId> differentiate(Graph& graph, const std::vector<ValueId>& targets,
-                                   const std::vector<ValueId>& seeds, const std::vector<ValueId>& sources);
+                                   const std::vector<ValueId>& seeds,
+                                   const std::vector<ValueId>& sources);
 
 }  // namespace feedfwd

@@ -8,28 +8,29 @@
 
 namespace feedfwd {
 
-// X(enumerator, name). Inputs, attributes and outputs of each are described beside its shape rule in infer.cpp.
-#define FF_OPS(X)                                                                              \
-  /* leaves */                                                                                 \
-  X(Input, "input") X(Parameter, "parameter") X(Constant, "constant") X(Rows, "rows")          \
-  /* elementwise: attrs.fn, attrs.f[0] = alpha */                                              \
-  X(Map, "map") X(MapGrad, "map_grad")                                                         \
-  X(Add, "add") X(Subtract, "subtract") X(Multiply, "multiply") X(Divide, "divide")            \
-  X(FloorDivide, "floor_divide") X(Mod, "mod") X(Power, "power") X(Maximum, "maximum")         \
-  X(Minimum, "minimum") X(Equal, "equal") X(NotEqual, "not_equal") X(Less, "less")             \
-  X(LessEqual, "less_equal") X(Greater, "greater") X(GreaterEqual, "greater_equal")            \
-  X(LogicalAnd, "logical_and") X(LogicalOr, "logical_or") X(Where, "where") X(Cast, "cast")    \
-  X(Dropout, "dropout") X(BroadcastTo, "broadcast_to")                                         \
-  /* linear algebra, reductions, rows */                                                       \
-  X(Matmul, "matmul") X(Sum, "sum") X(ReduceMax, "max") X(ReduceMin, "min")                    \
-  X(ArgMax, "argmax") X(Softmax, "softmax") X(LogSoftmax, "log_softmax") X(Xent, "xent")       \
-  X(XentGrad, "xent_grad") X(OneHot, "one_hot")                                                \
-  /* form */                                                                                   \
-  X(Reshape, "reshape") X(Transpose, "transpose") X(Concat, "concat") X(Slice, "slice")        \
-  X(SliceGrad, "slice_grad") X(StopGradient, "stop_gradient")                                  \
-  /* only in plans */                                                                          \
-  X(Begin, "begin") X(Gather, "gather") X(Copy, "copy") X(Record, "record")                    \
-  X(SumSquares, "sum_squares") X(ClipFactor, "clip_factor") X(Update, "update")
+// X(enumerator, name). Inputs, attributes and outputs of each are described beside its shape rule
+// in infer.cpp.
+#define FF_OPS(X)                                                                                  \
+  /* leaves */                                                                                     \
+  X(Input, "input")                                                                                \
+  X(Parameter, "parameter") X(Constant, "constant")                                                \
+      X(Rows, "rows") /* elementwise: attrs.fn, attrs.f[0] = alpha */                              \
+      X(Map, "map") X(MapGrad, "map_grad") X(Add, "add") X(Subtract, "subtract")                   \
+          X(Multiply, "multiply") X(Divide, "divide") X(FloorDivide, "floor_divide") X(Mod, "mod") \
+              X(Power, "power") X(Maximum, "maximum") X(Minimum, "minimum") X(Equal, "equal")      \
+                  X(NotEqual, "not_equal") X(Less, "less") X(LessEqual, "less_equal")              \
+                      X(Greater, "greater") X(GreaterEqual, "greater_equal")                       \
+                          X(LogicalAnd, "logical_and") X(LogicalOr, "logical_or")                  \
+                              X(Where, "where") X(Cast, "cast") X(Dropout, "dropout")              \
+                                  X(BroadcastTo,                                                   \
+                                    "broadcast_to") /* linear algebra, reductions, rows */         \
+      X(Matmul, "matmul") X(Sum, "sum") X(ReduceMax, "max") X(ReduceMin, "min")                    \
+          X(ArgMax, "argmax") X(Softmax, "softmax") X(LogSoftmax, "log_softmax") X(Xent, "xent")   \
+              X(XentGrad, "xent_grad") X(OneHot, "one_hot") /* form */                             \
+      X(Reshape, "reshape") X(Transpose, "transpose") X(Concat, "concat") X(Slice, "slice")        \
+          X(SliceGrad, "slice_grad") X(StopGradient, "stop_gradient") /* only in plans */          \
+      X(Begin, "begin") X(Gather, "gather") X(Copy, "copy") X(Record, "record")                    \
+          X(SumSquares, "sum_squares") X(ClipFactor, "clip_factor") X(Update, "update")
 
 enum class Op : uint8_t {
 #define FF_OP_ENUM(id, name) id,
@@ -54,14 +55,15 @@ using FunctionId = uint8_t;
 //   Rows           i[0] = per batch row, i[1] = 1 for the whole batch instead of this shard;
 //                  result: int64 scalar i[0] * max(rows, 1)
 // In plans only:
-//   Begin          i[0] = shard, i[1] = number of shards: sets rows, row_base, batch_rows, offset; shard 0 raises index
-//   Gather         out row r = in row (order ? order[offset + r] : offset + r), cast to the dtype of out
-//   Copy           out = in, same extents
-//   Record         i[0] = shard, i[1] = shards: losses[index] (+)= in[0] * rows / batch_rows in float64; after the last
+//   Begin          i[0] = shard, i[1] = number of shards: sets rows, row_base, batch_rows, offset;
+//   shard 0 raises index Gather         out row r = in row (order ? order[offset + r] : offset +
+//   r), cast to the dtype of out Copy           out = in, same extents Record         i[0] = shard,
+//   i[1] = shards: losses[index] (+)= in[0] * rows / batch_rows in float64; after the last
 //                  shard a loss that is not finite sets bad_step if it is still -1
 //   SumSquares     out (float64 scalar) = full sum of in * in (rule 2: rows, then columns)
-//   ClipFactor     f[0] = clip; in = float64 sums; out (float64) = clip / max(sqrt(sum of in, in order), clip)
-//   Update         fn = optimizer's place in FF_OPTIMIZERS, i[0] = its flags, i[1] = 1 with weight decay (before the
+//   ClipFactor     f[0] = clip; in = float64 sums; out (float64) = clip / max(sqrt(sum of in, in
+//   order), clip) Update         fn = optimizer's place in FF_OPTIMIZERS, i[0] = its flags, i[1] =
+//   1 with weight decay (before the
 //                  step, by scalars[kDecay] of core/math/optimizers.h), f[0] = clipvalue or 0;
 //                  in = {gradient, factor (float64 scalar, optional)}, out = {variable, slots ...};
 //                  per-step numbers from StepState::scalars; does nothing once bad_step >= 0

@@ -28,10 +28,12 @@ const std::vector<OptimizerKind>& optimizer_kinds() {
   return kinds;
 }
 
-Optimizer::Optimizer(const std::string& kind, std::vector<double> hyper_values, Clip clip, double clip_at)
+Optimizer::Optimizer(const std::string& kind, std::vector<double> hyper_values, Clip clip,
+                     double clip_at)
     : hyper(std::move(hyper_values)), clip_(clip), clip_at_(clip_at) {
   const auto& kinds = optimizer_kinds();
-  const auto it = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return kind == k.name; });
+  const auto it =
+      std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return kind == k.name; });
   if (it == kinds.end()) throw std::invalid_argument("no optimizer is named '" + kind + "'");
   id_ = static_cast<FunctionId>(it - kinds.begin());
 }
@@ -45,11 +47,14 @@ UpdateRequest Optimizer::request(std::vector<std::pair<int, ValueId>> gradients,
   r.slots = kind().slots(hyper.data());
   r.clip = clip_;
   r.clip_at = clip_at_;
-  const auto variable = [&](int index) -> const Variable& { return variables[static_cast<size_t>(index)]; };
+  const auto variable = [&](int index) -> const Variable& {
+    return variables[static_cast<size_t>(index)];
+  };
   std::stable_partition(gradients.begin(), gradients.end(),
                         [&](const auto& g) { return variable(g.first)->type.shape.rank >= 2; });
   for (const auto& [index, gradient] : gradients)
-    if (weight_decay != 0 && std::find(no_decay.begin(), no_decay.end(), variable(index)) == no_decay.end())
+    if (weight_decay != 0 &&
+        std::find(no_decay.begin(), no_decay.end(), variable(index)) == no_decay.end())
       r.decayed.push_back(index);
   r.gradients = std::move(gradients);
   return r;
@@ -59,14 +64,16 @@ std::vector<Storage>& Optimizer::slots_of(const Variable& v) {
   Slots& slots = slots_[v.get()];
   const size_t wanted = static_cast<size_t>(kind().slots(hyper.data()));
   if (slots.owner.lock() == v && slots.values.size() == wanted) return slots.values;
-  // A slot of a variable that is gone (its address reused) or of other hyperparameters starts afresh.
+  // A slot of a variable that is gone (its address reused) or of other hyperparameters starts
+  // afresh.
   std::erase_if(slots_, [](const auto& entry) { return entry.second.owner.expired(); });
   Slots& fresh = slots_[v.get()];
   fresh.owner = v;
   fresh.values.resize(wanted);
   v->materialize();
   for (size_t i = 0; i < wanted; ++i) {
-    const int64_t bytes = checked_mul(v->layout.elements(), static_cast<int64_t>(size_of(v->type.dtype)));
+    const int64_t bytes =
+        checked_mul(v->layout.elements(), static_cast<int64_t>(size_of(v->type.dtype)));
     fresh.values[i] = {v->backend->allocate(static_cast<size_t>(bytes)), 0};
     const double start = kind().initial(hyper.data(), static_cast<int>(i));
     if (start == 0) continue;
@@ -82,7 +89,8 @@ bool Optimizer::has_slots(const Variable& v) const {
   return it != slots_.end() && it->second.owner.lock() == v;
 }
 
-std::vector<double> Optimizer::scalars(const std::vector<double>& learning_rates, double weight_decay) const {
+std::vector<double> Optimizer::scalars(const std::vector<double>& learning_rates,
+                                       double weight_decay) const {
   std::vector<double> out(learning_rates.size() * kStepScalars);
   for (size_t i = 0; i < learning_rates.size(); ++i) {
     double* k = out.data() + i * kStepScalars;
@@ -92,8 +100,9 @@ std::vector<double> Optimizer::scalars(const std::vector<double>& learning_rates
   return out;
 }
 
-void Optimizer::bind_eager(const std::vector<std::pair<Tensor, Variable>>& pairs, double weight_decay,
-                           const std::vector<Variable>& no_decay, std::vector<const void*> memory) {
+void Optimizer::bind_eager(const std::vector<std::pair<Tensor, Variable>>& pairs,
+                           double weight_decay, const std::vector<Variable>& no_decay,
+                           std::vector<const void*> memory) {
   Graph graph;
   PlanRequest plan;
   std::vector<Variable> variables;
@@ -117,7 +126,8 @@ void Optimizer::bind_eager(const std::vector<std::pair<Tensor, Variable>>& pairs
   }
   plan.has_update = true;
   plan.update = request(std::move(gradients), variables, no_decay, weight_decay);
-  eager_.program = std::make_unique<Program>(graph, make_plan(graph, plan), variables[0]->backend, std::move(bindings));
+  eager_.program = std::make_unique<Program>(graph, make_plan(graph, plan), variables[0]->backend,
+                                             std::move(bindings));
   eager_.memory = std::move(memory);
   eager_.hyper = hyper;
   eager_.no_decay = no_decay;
@@ -134,8 +144,8 @@ void Optimizer::apply(const std::vector<std::pair<Tensor, Variable>>& pairs, dou
     for (const Storage& slot : slots_of(v)) memory.push_back(slot.data());
   }
   if (pairs.empty()) return;
-  if (eager_.program && eager_.memory == memory && eager_.hyper == hyper && eager_.no_decay == no_decay &&
-      eager_.decays == (weight_decay != 0)) {
+  if (eager_.program && eager_.memory == memory && eager_.hyper == hyper &&
+      eager_.no_decay == no_decay && eager_.decays == (weight_decay != 0)) {
     for (size_t i = 0; i < pairs.size(); ++i) assign(eager_.gradients[i], arg(pairs[i].first));
   } else {
     bind_eager(pairs, weight_decay, no_decay, std::move(memory));

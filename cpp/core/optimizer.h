@@ -28,10 +28,11 @@ class Optimizer {
 
   Optimizer(const std::string& kind, std::vector<double> hyper, Clip clip, double clip_at);
   const OptimizerKind& kind() const { return optimizer_kinds()[id_]; }
-  // The update of a plan: pairs of (variable's index in the graph, gradient) are put in arena order.
+  // The update of a plan: pairs of (variable's index in the graph, gradient) are put in arena
+  // order.
   UpdateRequest request(std::vector<std::pair<int, ValueId>> gradients,
-                        const std::vector<Variable>& variables, const std::vector<Variable>& no_decay,
-                        double weight_decay) const;
+                        const std::vector<Variable>& variables,
+                        const std::vector<Variable>& no_decay, double weight_decay) const;
   // Slots of the variable, made at the first call.
   std::vector<Storage>& slots_of(const Variable& variable);
   bool has_slots(const Variable& variable) const;

@@ -19,8 +19,8 @@ void check(const Graph& graph, const PlanRequest& request) {
           "plan: an output per row cannot be asked for with several shards");
     }
   }
-  if (request.loss != kNoValue && (!is_float(graph.type(request.loss).dtype) ||
-                                    graph.type(request.loss).shape.rank != 0)) {
+  if (request.loss != kNoValue &&
+      (!is_float(graph.type(request.loss).dtype) || graph.type(request.loss).shape.rank != 0)) {
     throw std::invalid_argument("plan: the loss must be a float scalar, " +
                                 graph.type(request.loss).shape.str() + " came");
   }

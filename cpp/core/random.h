@@ -14,8 +14,10 @@ constexpr uint32_t stream_of(uint32_t position, Purpose purpose) {
 
 enum class Draw : uint8_t { uniform, normal, truncated_normal };
 
-// n values in float64. uniform: [a, b); normal: mean a, standard deviation b; truncated_normal: within 2 b of a.
-std::vector<double> draw(Draw kind, int64_t n, double a, double b, uint64_t seed, uint32_t step, uint32_t stream);
+// n values in float64. uniform: [a, b); normal: mean a, standard deviation b; truncated_normal:
+// within 2 b of a.
+std::vector<double> draw(Draw kind, int64_t n, double a, double b, uint64_t seed, uint32_t step,
+                         uint32_t stream);
 
 // Rows 0 .. n in the order of a stable sort by (word, index).
 std::vector<int64_t> shuffled(int64_t n, uint64_t seed, uint32_t epoch);

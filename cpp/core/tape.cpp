@@ -83,7 +83,8 @@ ValueId TapeImpl::leaf(const Arg& x, const Tensor& tensor) {
 
 void TapeImpl::watch(const Arg& x) {
   if (!is_float(x.type().dtype))
-    throw TypeError(std::string("watch: only float tensors have gradients, got ") + name_of(x.type().dtype));
+    throw TypeError(std::string("watch: only float tensors have gradients, got ") +
+                    name_of(x.type().dtype));
   if (x.tensor && x.tensor->kind != TensorImpl::Kind::concrete)
     throw TypeError("watch: a symbolic Tensor cannot be watched");
   const bool known = find(x) != kNoValue;
@@ -111,13 +112,15 @@ void TapeImpl::record(Op op, const std::vector<Arg>& inputs, const std::vector<T
   }
 }
 
-std::vector<Tensor> TapeImpl::gradient(const std::vector<Arg>& targets, const std::vector<Arg>& sources,
+std::vector<Tensor> TapeImpl::gradient(const std::vector<Arg>& targets,
+                                       const std::vector<Arg>& sources,
                                        const std::vector<Tensor>& seeds) {
   if (used_ && !persistent_)
     throw std::invalid_argument(
-        "GradientTape.gradient: a tape gives one gradient; make it GradientTape(persistent=True) for more");
-  // The tape's own graph stays as it is: the gradient's nodes are added to a copy and evaluated eagerly, which lets
-  // enclosing tapes record them.
+        "GradientTape.gradient: a tape gives one gradient; make it GradientTape(persistent=True) "
+        "for more");
+  // The tape's own graph stays as it is: the gradient's nodes are added to a copy and evaluated
+  // eagerly, which lets enclosing tapes record them.
   Graph graph = graph_;
   std::vector<Tensor> values = tensors_;
   std::vector<ValueId> target_ids, seed_ids, source_ids;
@@ -160,7 +163,8 @@ std::vector<Tensor> TapeImpl::gradient(const std::vector<Arg>& targets, const st
     std::vector<Arg> inputs;
     for (ValueId v : node.inputs) inputs.push_back(arg(values[v]));
     std::vector<Tensor> out = apply(node.op, inputs, node.attrs);
-    for (size_t i = 0; i < out.size(); ++i) values[node.first_output + static_cast<int>(i)] = out[i];
+    for (size_t i = 0; i < out.size(); ++i)
+      values[node.first_output + static_cast<int>(i)] = out[i];
   }
   std::vector<Tensor> result(sources.size());
   for (size_t i = 0; i < sources.size(); ++i)

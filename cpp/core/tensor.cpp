@@ -46,7 +46,8 @@ void VariableImpl::materialize() {
   if (!pending()) return;
   if (!make) throw std::invalid_argument("variable '" + name + "' has no value yet");
   make(*this);
-  if (pending()) throw std::invalid_argument("variable '" + name + "': its initializer set no value");
+  if (pending())
+    throw std::invalid_argument("variable '" + name + "': its initializer set no value");
 }
 
 void VariableImpl::detach_reader() {
@@ -54,8 +55,11 @@ void VariableImpl::detach_reader() {
   reader.reset();
   if (!alias || alias->reads != this) return;
   Storage own = allocate(*backend, layout.elements(), type.dtype);
-  Instr copy{Op::Copy, {}, {whole(type, storage.data(), layout.row_stride)},
-             {whole(type, own.data(), layout.row_stride)}, 0};
+  Instr copy{Op::Copy,
+             {},
+             {whole(type, storage.data(), layout.row_stride)},
+             {whole(type, own.data(), layout.row_stride)},
+             0};
   backend->run(copy);
   alias->storage = own;
   alias->reads = nullptr;
@@ -90,8 +94,11 @@ void VariableImpl::retype(DType dtype, std::shared_ptr<Backend> to) {
   detach_reader();
   const ValueType cast_type{dtype, type.shape};
   Storage cast = allocate(*backend, layout.elements(), dtype);
-  Instr instr{Op::Cast, {}, {whole(type, storage.data(), layout.row_stride)},
-              {whole(cast_type, cast.data(), layout.row_stride)}, 0};
+  Instr instr{Op::Cast,
+              {},
+              {whole(type, storage.data(), layout.row_stride)},
+              {whole(cast_type, cast.data(), layout.row_stride)},
+              0};
   instr.attrs.dtype = dtype;
   backend->run(instr);
   if (to != backend) {
@@ -107,8 +114,11 @@ void VariableImpl::retype(DType dtype, std::shared_ptr<Backend> to) {
 
 void VariableImpl::move_to(Storage to) {
   detach_reader();
-  Instr copy{Op::Copy, {}, {whole(type, storage.data(), layout.row_stride)},
-             {whole(type, to.data(), layout.row_stride)}, 0};
+  Instr copy{Op::Copy,
+             {},
+             {whole(type, storage.data(), layout.row_stride)},
+             {whole(type, to.data(), layout.row_stride)},
+             0};
   backend->run(copy);
   storage = std::move(to);
 }
@@ -188,7 +198,9 @@ bool pack(const std::vector<Variable>& variables) {
     together &= v->storage.block.data == variables[0]->storage.block.data;
   }
   if (together) return false;
-  const auto rank = [](const Variable& v) { return v->trainable ? (v->type.shape.rank >= 2 ? 0 : 1) : 2; };
+  const auto rank = [](const Variable& v) {
+    return v->trainable ? (v->type.shape.rank >= 2 ? 0 : 1) : 2;
+  };
   std::vector<int64_t> offset(variables.size());
   int64_t total = 0;
   for (int pass = 0; pass < 3; ++pass)

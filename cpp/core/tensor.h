@@ -1,4 +1,5 @@
-// Tensors and variables as Python sees them, and apply(): the one entry for eager, taped, traced and functional ops.
+// Tensors and variables as Python sees them, and apply(): the one entry for eager, taped, traced
+// and functional ops.
 #pragma once
 
 #include <functional>
@@ -37,7 +38,8 @@ struct TensorImpl {
   Storage storage;
   int64_t row_stride = 1;
   const VariableImpl* reads = nullptr;  // set while this is an alias of that variable's memory
-  // Set where a 2-D transpose made this: matmul takes the source and a flag instead (numerics, rule 1).
+  // Set where a 2-D transpose made this: matmul takes the source and a flag instead (numerics, rule
+  // 1).
   std::shared_ptr<Arg> transposed_from;
 
   // traced
@@ -91,8 +93,8 @@ inline Arg arg(Variable v) { return {nullptr, std::move(v)}; }
 // Eager or traced assignment; `value` has the variable's shape and dtype.
 void assign(const Variable& variable, const Arg& value);
 
-// One arena: trainable matrices, other trainable variables, the rest (numerics, rule 9). False where they lie in one
-// already and nothing moved.
+// One arena: trainable matrices, other trainable variables, the rest (numerics, rule 9). False
+// where they lie in one already and nothing moved.
 bool pack(const std::vector<Variable>& variables);
 
 // Tracing: a stack per thread; the top one is active.

@@ -50,7 +50,8 @@ struct Shape {
   int64_t operator[](int axis) const { return dims[axis < 0 ? rank + axis : axis]; }
   Extent extent(int axis) const { return {dims[axis], batch && axis == 0}; }
   int64_t count() const;  // of elements; per batch row where batch is set; overflow-checked
-  // What kernels see: all leading axes as rows, the last as columns; rank 0 is 1 x 1, rank 1 is 1 x n.
+  // What kernels see: all leading axes as rows, the last as columns; rank 0 is 1 x 1, rank 1 is 1 x
+  // n.
   Extent view_rows() const;
   Extent view_cols() const;
   bool operator==(const Shape&) const = default;

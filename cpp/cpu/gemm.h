@@ -33,10 +33,10 @@ struct Epilogue {
   }
 };
 
-inline constexpr int64_t kChunk = 384;                   // the contract's, not a tuning value
-inline constexpr int64_t kBlockBytes = 384 * 1024;       // of B: stays in L2 beside A and C
+inline constexpr int64_t kChunk = 384;              // the contract's, not a tuning value
+inline constexpr int64_t kBlockBytes = 384 * 1024;  // of B: stays in L2 beside A and C
 inline constexpr int64_t kBlockColumnBytes = 2048;  // of a row of C in a block: for L1
-inline constexpr int64_t kSmallBytes = 32 * 1024;        // a B that stays in L1 as it is
+inline constexpr int64_t kSmallBytes = 32 * 1024;   // a B that stays in L1 as it is
 inline constexpr int64_t kEpilogueBytes = 8 * 1024;
 
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -103,7 +103,10 @@ template <class T>
 class GemmPart {
  public:
   GemmPart(const GemmArgs<T>& g, Rectangle share, Epilogue epilogue)
-      : g_(g), share_(share), epilogue_(epilogue), packed_a_(g.scratch),
+      : g_(g),
+        share_(share),
+        epilogue_(epilogue),
+        packed_a_(g.scratch),
         packed_b_(g.scratch + packed_a_size<T>()) {
     const int64_t rows = share.row1 - share.row0;
     const int64_t bytes = (share.col1 - share.col0) * g.k * static_cast<int64_t>(sizeof(T));

@@ -19,8 +19,8 @@ FF_INLINE Vec<T> interleave_low(Vec<T> a, Vec<T> b) {
   if constexpr (n == 4) return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 0, 4, 1, 5));
   if constexpr (n == 8) return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 0, 8, 1, 9, 2, 10, 3, 11));
   if constexpr (n == 16) {
-    return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
-                                   7, 23));
+    return Vec<T>::wrap(
+        FF_SHUFFLE(T, a.v, b.v, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
   }
 }
 
@@ -32,8 +32,8 @@ FF_INLINE Vec<T> interleave_high(Vec<T> a, Vec<T> b) {
   if constexpr (n == 4) return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 2, 6, 3, 7));
   if constexpr (n == 8) return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 4, 12, 5, 13, 6, 14, 7, 15));
   if constexpr (n == 16) {
-    return Vec<T>::wrap(FF_SHUFFLE(T, a.v, b.v, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14,
-                                   30, 15, 31));
+    return Vec<T>::wrap(
+        FF_SHUFFLE(T, a.v, b.v, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
   }
 }
 #undef FF_SHUFFLE

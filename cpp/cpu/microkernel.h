@@ -9,19 +9,19 @@
 namespace feedfwd::FF_ISA {
 
 #if defined(FF_ISA_AVX512)
-inline constexpr int kTileRows = 14;      // sgemm_avx512_14x32, dgemm_avx512_14x16
+inline constexpr int kTileRows = 14;  // sgemm_avx512_14x32, dgemm_avx512_14x16
 inline constexpr int kRegisters = 32;
 inline constexpr bool kFreeMasks = true;  // a masked load costs what a full one does
 #elif defined(FF_ISA_AVX2)
-inline constexpr int kTileRows = 6;       // sgemm_avx2_6x16, dgemm_avx2_6x8
+inline constexpr int kTileRows = 6;  // sgemm_avx2_6x16, dgemm_avx2_6x8
 inline constexpr int kRegisters = 16;
 inline constexpr bool kFreeMasks = false;
 #elif defined(FF_ISA_NEON)
-inline constexpr int kTileRows = 8;       // sgemm_neon_8x8, dgemm_neon_8x4
+inline constexpr int kTileRows = 8;  // sgemm_neon_8x8, dgemm_neon_8x4
 inline constexpr int kRegisters = 32;
 inline constexpr bool kFreeMasks = false;
 #else
-inline constexpr int kTileRows = 4;       // the fma may be a call, which empties the registers
+inline constexpr int kTileRows = 4;  // the fma may be a call, which empties the registers
 inline constexpr int kRegisters = 16;
 inline constexpr bool kFreeMasks = false;
 #endif
@@ -29,9 +29,7 @@ inline constexpr int kTileVectors = 2;
 
 // Steps of k per turn of the loop. A tile that fills the registers hides the loop's overhead, and
 // unrolled it would spill.
-constexpr int unrolled_steps(int accumulators) {
-  return 2 * accumulators > kRegisters ? 1 : 4;
-}
+constexpr int unrolled_steps(int accumulators) { return 2 * accumulators > kRegisters ? 1 : 4; }
 
 // How a tile reads A: element (row i, step kk) is a[i + kk * step] or a[i * step + kk].
 enum AForm : int { kAByStep = 0, kAByRow = 1 };

@@ -112,9 +112,7 @@ struct IntVec {
     using Real = typename Native<T>::Real;
     return wrap((Reg)Native<T>::select(m.m, (Real)a.v, (Real)b.v));
   }
-  friend FF_INLINE Vec<T> as_float(IntVec a) {
-    return Vec<T>::wrap((typename Native<T>::Real)a.v);
-  }
+  friend FF_INLINE Vec<T> as_float(IntVec a) { return Vec<T>::wrap((typename Native<T>::Real)a.v); }
 };
 
 template <class T>

@@ -51,8 +51,9 @@ class Team {
   template <class F>
   void run(int parts, F&& body) {
     using Body = std::remove_reference_t<F>;
-    run_body(parts, [](void* f, Worker& w) { (*static_cast<Body*>(f))(w); },
-             const_cast<void*>(static_cast<const void*>(&body)));
+    run_body(
+        parts, [](void* f, Worker& w) { (*static_cast<Body*>(f))(w); },
+        const_cast<void*>(static_cast<const void*>(&body)));
   }
 
  private:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedfwd import _core, data
-from feedfwd.layers import calling
 from feedfwd.layers.tracking import inside, scratch
 
 if TYPE_CHECKING:

@@ -20,5 +20,5 @@ inline int check_summary() {
 
 }  // namespace feedfwd::test
 
-#define CHECK(...)                                                                     \
+#define CHECK(...) \
   feedfwd::test::check_that(static_cast<bool>(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)

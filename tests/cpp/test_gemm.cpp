@@ -55,7 +55,10 @@ struct Matrix {
   std::vector<T> store;
 
   Matrix(int64_t rows, int64_t cols, int64_t gap, int64_t band, T fill)
-      : rows(rows), cols(cols), ld(cols + gap), band(band),
+      : rows(rows),
+        cols(cols),
+        ld(cols + gap),
+        band(band),
         store((rows > 0 ? rows * ld - gap : 0) + 2 * band, fill) {}
   T* data() { return store.data() + band; }
   T& at(int64_t i, int64_t j) { return data()[i * ld + j]; }
@@ -69,8 +72,7 @@ uint64_t mix(uint64_t x) {
 // Values of differing size and sign, so that any other order of sums shows.
 template <class T>
 Matrix<T> random_matrix(int64_t rows, int64_t cols, uint64_t seed) {
-  Matrix<T> out(rows, cols, static_cast<int64_t>(seed % 4), 0,
-                std::numeric_limits<T>::quiet_NaN());
+  Matrix<T> out(rows, cols, static_cast<int64_t>(seed % 4), 0, std::numeric_limits<T>::quiet_NaN());
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < cols; ++j) {
       const uint64_t word = mix(seed * 0x9e3779b97f4a7c15ull + static_cast<uint64_t>(i * cols + j));
@@ -113,9 +115,13 @@ template <class T>
 class Case {
  public:
   Case(Size s, bool lanes, uint64_t seed)
-      : s_(s), lanes_(lanes), a_(random_matrix<T>(s.m, s.k, seed)),
-        a_t_(transposed(a_, seed + 1)), b_(random_matrix<T>(s.k, s.n, seed + 2)),
-        b_t_(transposed(b_, seed + 3)), want_(s.m, s.n, 0, 0, T(0)) {
+      : s_(s),
+        lanes_(lanes),
+        a_(random_matrix<T>(s.m, s.k, seed)),
+        a_t_(transposed(a_, seed + 1)),
+        b_(random_matrix<T>(s.k, s.n, seed + 2)),
+        b_t_(transposed(b_, seed + 3)),
+        want_(s.m, s.n, 0, 0, T(0)) {
     for (int64_t i = 0; i < s.m; ++i) {
       for (int64_t j = 0; j < s.n; ++j) {
         const T* row = a_.data() + i * a_.ld;
@@ -131,8 +137,8 @@ class Case {
     Watch watch{this, &c, &finished};
     Matrix<T>& a = trans_a ? a_t_ : a_;
     Matrix<T>& b = trans_b ? b_t_ : b_;
-    const Product<T> p{a.data(), a.ld, trans_a, b.data(), b.ld, trans_b, c.data(), c.ld,
-                       s_.m, s_.n, s_.k, lanes_};
+    const Product<T> p{a.data(), a.ld, trans_a, b.data(), b.ld, trans_b,
+                       c.data(), c.ld, s_.m,    s_.n,     s_.k, lanes_};
     const auto bytes = isa.entry->scratch_bytes(sizeof(T) == 8, s_.n, s_.k, lanes_);
     for (int part = parts - 1; part >= 0; --part) {
       std::vector<T> scratch(bytes / sizeof(T), guard());
@@ -148,9 +154,8 @@ class Case {
     ++(good ? passed : failed);
     if (!good) {
       std::printf("FAILED %s f%d m %ld n %ld k %ld trans %d %d lanes %d parts %d\n", isa.name,
-                  static_cast<int>(8 * sizeof(T)), static_cast<long>(s_.m),
-                  static_cast<long>(s_.n), static_cast<long>(s_.k), trans_a, trans_b, lanes_,
-                  parts);
+                  static_cast<int>(8 * sizeof(T)), static_cast<long>(s_.m), static_cast<long>(s_.n),
+                  static_cast<long>(s_.k), trans_a, trans_b, lanes_, parts);
     }
   }
 
@@ -278,8 +283,8 @@ void check_special(const std::vector<Isa>& isas) {
       } else {
         isa.entry->f32(p, scratch.data(), 0, 1, {nullptr, nullptr});
       }
-      const bool good = c[0] == 0 && !std::signbit(c[0]) && c[1] == 0 && std::isnan(c[2]) &&
-                        c[3] == T(-0.5);
+      const bool good =
+          c[0] == 0 && !std::signbit(c[0]) && c[1] == 0 && std::isnan(c[2]) && c[3] == T(-0.5);
       ++(good ? passed : failed);
       if (!good) std::printf("FAILED %s special values, lanes %d\n", isa.name, lanes);
     }

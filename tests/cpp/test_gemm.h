@@ -31,9 +31,9 @@ struct GemmEntry {
   int64_t (*scratch_bytes)(bool f64, int64_t n, int64_t k, bool lanes);
 };
 
-#define FF_GEMM_ENTRY(isa)        \
-  namespace isa {                 \
-  extern const GemmEntry kGemm;   \
+#define FF_GEMM_ENTRY(isa)      \
+  namespace isa {               \
+  extern const GemmEntry kGemm; \
   }
 FF_GEMM_ENTRY(generic)
 FF_GEMM_ENTRY(avx2)

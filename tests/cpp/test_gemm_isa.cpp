@@ -7,8 +7,8 @@ namespace feedfwd::FF_ISA {
 
 template <class T>
 void multiply(const Product<T>& p, T* scratch, int part, int parts, Finished finished) {
-  const GemmArgs<T> g{p.a, p.lda, p.trans_a, p.b, p.ldb, p.trans_b, p.c,
-                      p.ldc, p.m, p.n, p.k, scratch};
+  const GemmArgs<T> g{p.a, p.lda, p.trans_a, p.b, p.ldb, p.trans_b,
+                      p.c, p.ldc, p.m,       p.n, p.k,   scratch};
   const Epilogue epilogue{finished.tile, finished.context};
   if (p.lanes) {
     gemm_lanes<T>(g, part, parts, epilogue);

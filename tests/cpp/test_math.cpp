@@ -105,10 +105,10 @@ void check_rounding() {
 template <class T>
 void check_pow() {
   const T inf = L<T>::infinity(), nan = L<T>::quiet_NaN(), odd = T(1) / L<T>::epsilon() - 1;
-  const std::vector<T> values = {T(0),   T(-0.0), T(1),    T(-1),   T(0.5),  T(-0.5), T(2),
-                                 T(-2),  T(3),    T(-3),   T(5),    T(1e3),  T(-1e3), T(1001),
-                                 inf,    -inf,    nan,     odd,     -odd,    odd * 8, T(-2.5),
-                                 T(1e9), T(-1e9), L<T>::max(), -L<T>::max(), L<T>::min()};
+  const std::vector<T> values = {
+      T(0),  T(-0.0), T(1),    T(-1),   T(0.5),  T(-0.5),     T(2),         T(-2),      T(3),
+      T(-3), T(5),    T(1e3),  T(-1e3), T(1001), inf,         -inf,         nan,        odd,
+      -odd,  odd * 8, T(-2.5), T(1e9),  T(-1e9), L<T>::max(), -L<T>::max(), L<T>::min()};
   for (T x : values) {
     for (T y : values) {
       const T want = std::pow(x, y), got = math::pow(x, y);

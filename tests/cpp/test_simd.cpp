@@ -74,10 +74,35 @@ void check_equal(const char* isa, const std::string& what, const std::vector<T>&
 template <class T>
 std::vector<T> arguments(uint64_t seed) {
   using L = std::numeric_limits<T>;
-  std::vector<T> x = {0, T(-0.0), 1, -1, L::infinity(), -L::infinity(), L::quiet_NaN(),
-                      L::denorm_min(), -L::denorm_min(), L::min(), -L::min(), L::max(), -L::max(),
-                      L::epsilon(), T(0.5), T(-0.5), 2, 3, -3, T(1e4), T(-1e4), T(88.5), T(-88.5),
-                      T(709.5), T(-709.5), T(0.55), T(0.6), T(1e5), T(-1e9)};
+  std::vector<T> x = {0,
+                      T(-0.0),
+                      1,
+                      -1,
+                      L::infinity(),
+                      -L::infinity(),
+                      L::quiet_NaN(),
+                      L::denorm_min(),
+                      -L::denorm_min(),
+                      L::min(),
+                      -L::min(),
+                      L::max(),
+                      -L::max(),
+                      L::epsilon(),
+                      T(0.5),
+                      T(-0.5),
+                      2,
+                      3,
+                      -3,
+                      T(1e4),
+                      T(-1e4),
+                      T(88.5),
+                      T(-88.5),
+                      T(709.5),
+                      T(-709.5),
+                      T(0.55),
+                      T(0.6),
+                      T(1e5),
+                      T(-1e9)};
   std::mt19937_64 random(seed);
   for (int i = 0; i < 20000; ++i) {
     const uint64_t bits = random();
@@ -110,15 +135,24 @@ void check_basic(const std::vector<Isa>& isas, const std::vector<T>& x, const st
   std::vector<T> want(12 * n), got(12 * n), powers, ints;
   for (size_t i = 0; i < n; ++i) {
     const T a = x[i], b = y[i];
-    const T results[] = {a > b ? a : b, a < b ? a : b,
+    const T results[] = {a > b ? a : b,
+                         a < b ? a : b,
                          std::fabs(a) < std::numeric_limits<T>::min() ? T(0) : a,
-                         std::copysign(a, b), std::sqrt(a), std::fma(a, b, -a), T(a < b), T(a <= b),
-                         T(a == b), T(a != b), T(a > b || !(a >= 0)), a > b && a >= 0 ? a : b / a};
+                         std::copysign(a, b),
+                         std::sqrt(a),
+                         std::fma(a, b, -a),
+                         T(a < b),
+                         T(a <= b),
+                         T(a == b),
+                         T(a != b),
+                         T(a > b || !(a >= 0)),
+                         a > b && a >= 0 ? a : b / a};
     for (size_t j = 0; j < 12; ++j) want[j * n + i] = results[j];
     powers.push_back(math::pow(a, b));
     const math::IntOf<T> p = math::as_int(a), q = math::as_int(b);
-    ints.push_back(math::as_float(static_cast<math::IntOf<T>>(
-        p == q ? 1 : p < q ? p - q : p ^ (q >> 3))));
+    ints.push_back(math::as_float(static_cast<math::IntOf<T>>(p == q  ? 1
+                                                              : p < q ? p - q
+                                                                      : p ^ (q >> 3))));
   }
   const int64_t count = static_cast<int64_t>(n);
   for (const Isa& isa : isas) {

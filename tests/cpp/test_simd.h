@@ -30,9 +30,9 @@ struct SimdEntry {
   void (*from_words)(const uint32_t* words, float* f32, double* f64, int64_t n);
 };
 
-#define FF_SIMD_ENTRY(isa)        \
-  namespace isa {                 \
-  extern const SimdEntry kSimd;   \
+#define FF_SIMD_ENTRY(isa)      \
+  namespace isa {               \
+  extern const SimdEntry kSimd; \
   }
 FF_SIMD_ENTRY(generic)
 FF_SIMD_ENTRY(avx2)

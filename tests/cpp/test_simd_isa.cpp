@@ -122,8 +122,8 @@ void from_words(const uint32_t* words, float* f32, double* f64, int64_t n) {
 }
 
 template <class T>
-inline constexpr SimdOf<T> kSimdOf = {Vec<T>::size,  &map<T>,      &pow_all<T>, &basic<T>,
-                                      &tree<T>,      &integers<T>, &update<T>};
+inline constexpr SimdOf<T> kSimdOf = {Vec<T>::size, &map<T>,      &pow_all<T>, &basic<T>,
+                                      &tree<T>,     &integers<T>, &update<T>};
 
 const SimdEntry kSimd{kSimdOf<float>, kSimdOf<double>, &philox, &from_words};
 

@@ -64,7 +64,9 @@ void check_parts() {
     check(relay(parts, 300) == relay_alone(parts, 300), "barriers, " + std::to_string(parts));
   }
   int most = 0;
-  team().run(64, [&](Worker& w) { if (w.id == 0) most = w.count; });
+  team().run(64, [&](Worker& w) {
+    if (w.id == 0) most = w.count;
+  });
   check(most >= 1 && most <= feedfwd::usable_cpus(), "no more threads than CPUs");
 }
 
@@ -167,8 +169,17 @@ void check_environment() {
     const char* text;
     int parts;  // 0: an error
   };
-  for (const Case& c : {Case{"3", 3}, {"1", 1}, {"1024", 1024}, {"0", 0}, {"-2", 0}, {"two", 0},
-                        {"2.5", 0}, {" 2", 0}, {"99999999999", 0}, {"1025", 0}, {"", -1}}) {
+  for (const Case& c : {Case{"3", 3},
+                        {"1", 1},
+                        {"1024", 1024},
+                        {"0", 0},
+                        {"-2", 0},
+                        {"two", 0},
+                        {"2.5", 0},
+                        {" 2", 0},
+                        {"99999999999", 0},
+                        {"1025", 0},
+                        {"", -1}}) {
     const pid_t child = fork();
     if (child == 0) {
       setenv("FEEDFWD_NUM_THREADS", c.text, 1);

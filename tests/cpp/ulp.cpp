@@ -103,9 +103,10 @@ bool power(const char* type, bool all) {
 
 }  // namespace
 
-#define FF_MEASURE(name, exact, limit32, limit64)                                       \
-  good &= unary(#name, [](auto x) { return feedfwd::math::name(x); },                   \
-                [](long double x) -> long double { return exact; }, limit32, limit64, all)
+#define FF_MEASURE(name, exact, limit32, limit64)           \
+  good &= unary(                                            \
+      #name, [](auto x) { return feedfwd::math::name(x); }, \
+      [](long double x) -> long double { return exact; }, limit32, limit64, all)
 
 int main(int argc, char** argv) {
   const bool all = argc > 1 && strcmp(argv[1], "all") == 0;

@@ -1,5 +1,7 @@
-// The elementary functions, each written once for scalars and vectors of float and double: at most 2 ULP, from
-// + - * / sqrt fma, selects and integer operations alone, so that every machine gives the same bits.
+// The elementary functions, each written once for scalars and vectors of float and double: at most
+// 2 ULP, from
+// + - * / sqrt fma, selects and integer operations alone, so that every machine gives the same
+// bits.
 #pragma once
 
 #include "core/math/elementary_tables.h"
@@ -10,7 +12,8 @@ namespace feedfwd::math {
 template <class V>
 using ConstantsOf = Constants<ScalarOf<V>>;
 
-// Table::c in rising powers of x, by fused Horner steps; unrolled, so that no table is read through memory it shares.
+// Table::c in rising powers of x, by fused Horner steps; unrolled, so that no table is read through
+// memory it shares.
 template <class Table, int I = 0, Real V>
 FF_HD V horner(V x) {
   constexpr int terms = sizeof(Table::c) / sizeof(Table::c[0]);
@@ -62,7 +65,8 @@ FF_HD Twofold<V> exp_reduced(V high, V low) {
   return {value, rest - (value - sum)};
 }
 
-// p 2^n, to be used where the result is below the largest number's power of two; NaN or infinite beyond.
+// p 2^n, to be used where the result is below the largest number's power of two; NaN or infinite
+// beyond.
 template <Real V>
 FF_HD V times_power(V p, IntOf<V> bits) {
   return as_float(as_int(p) + (bits << FormatOf<V>::mantissa));
@@ -211,8 +215,8 @@ FF_HD V sign(V x) {
   return select(x > splat<V>(0.0), splat<V>(1.0), negative);
 }
 
-// exp(-x^2) times the scaled erfcx of elementary_tables.h, with the rounding errors of the square, of 1 + 2 x and of the
-// division carried along; x >= 0.
+// exp(-x^2) times the scaled erfcx of elementary_tables.h, with the rounding errors of the square,
+// of 1 + 2 x and of the division carried along; x >= 0.
 template <Real V>
 FF_HD V erfc_positive(V x) {
   using C = ConstantsOf<V>;
@@ -221,7 +225,8 @@ FF_HD V erfc_positive(V x) {
   const V p = horner<ErfcTerms<ScalarOf<V>>>(u);
   const V twice = a + a;
   const V d = splat<V>(1.0) + twice;
-  const V d_low = select(twice > splat<V>(1.0), splat<V>(1.0) - (d - twice), twice - (d - splat<V>(1.0)));
+  const V d_low =
+      select(twice > splat<V>(1.0), splat<V>(1.0) - (d - twice), twice - (d - splat<V>(1.0)));
   const V q = p / d;
   const V q_low = (fma(-q, d, p) - q * d_low) / d;
   const V square = a * a;
@@ -288,7 +293,8 @@ FF_HD V sin_or_cos(V x, IntOf<V> shift) {
   const V sine = t.r + fma(t.r * z, horner<SinTerms<S>>(z), t.low);
   const V half = splat<V>(0.5) * z;
   const V w = splat<V>(1.0) - half;
-  const V cosine = w + (((splat<V>(1.0) - w) - half) + fma(z * z, horner<CosTerms<S>>(z), -(t.r * t.low)));
+  const V cosine =
+      w + (((splat<V>(1.0) - w) - half) + fma(z * z, horner<CosTerms<S>>(z), -(t.r * t.low)));
   const IntOf<V> quadrant = t.quadrant + shift;
   const auto odd = (quadrant & splat_int<V>(1)) == splat_int<V>(1);
   const V value = select(odd, cosine, sine);
@@ -321,7 +327,8 @@ FF_HD Twofold<V> log_twofold(V x) {
   const V s3 = s2 * s;
   const V s3_low = fma(s2, s, -s3) + fma(s2, s_low, s2_low * s);
   const V t = s3 * V(C::two_thirds);
-  const V t_low = fma(s3, V(C::two_thirds), -t) + fma(s3, V(C::two_thirds_low), s3_low * V(C::two_thirds));
+  const V t_low =
+      fma(s3, V(C::two_thirds), -t) + fma(s3, V(C::two_thirds_low), s3_low * V(C::two_thirds));
   const V tail = s2 * s3 * horner<PowTerms<ScalarOf<V>>>(s2);
   const V main = k * V(C::ln2_short), twice = s + s;
   const V sum = main + twice;

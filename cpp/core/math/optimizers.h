@@ -1,5 +1,6 @@
-// The optimizers' update formulas, each written once for host, vectors and device. w: weight, g: gradient, s: slots,
-// k: the step's numbers from scalars(), computed in float64 from the step number alone and rounded once.
+// The optimizers' update formulas, each written once for host, vectors and device. w: weight, g:
+// gradient, s: slots, k: the step's numbers from scalars(), computed in float64 from the step
+// number alone and rounded once.
 #pragma once
 
 #include "core/math/numeric.h"
@@ -11,7 +12,7 @@ namespace feedfwd::math {
 
 constexpr int kMaxHyper = 6;  // hyperparameters of one optimizer
 constexpr int kMaxSlots = 3;
-constexpr int kDecay = 7;     // k[kDecay] = learning rate * weight decay, for all of them
+constexpr int kDecay = 7;  // k[kDecay] = learning rate * weight decay, for all of them
 
 // b^n by squaring, the same operations on every machine.
 inline double ipow(double b, int64_t n) {
@@ -27,8 +28,8 @@ FF_HD V decayed(V w, V rate) {
   return w - w * rate;
 }
 
-// Stochastic gradient descent with momentum (Polyak, 1964) and Nesterov's variant (Sutskever et al., 2013).
-// hyper: momentum, nesterov, torch (velocity without the learning rate in it).
+// Stochastic gradient descent with momentum (Polyak, 1964) and Nesterov's variant (Sutskever et
+// al., 2013). hyper: momentum, nesterov, torch (velocity without the learning rate in it).
 struct Sgd {
   static constexpr const char* name = "sgd";
   static constexpr const char* hyper[kMaxHyper] = {"momentum", "nesterov", "torch"};
@@ -57,13 +58,16 @@ struct Sgd {
   }
 };
 
-// Kingma and Ba, 2015; AMSGrad: Reddi et al., 2018. hyper: beta_1, beta_2, epsilon, amsgrad, torch (epsilon beside the
-// bias-corrected root).
+// Kingma and Ba, 2015; AMSGrad: Reddi et al., 2018. hyper: beta_1, beta_2, epsilon, amsgrad, torch
+// (epsilon beside the bias-corrected root).
 struct Adam {
   static constexpr const char* name = "adam";
-  static constexpr const char* hyper[kMaxHyper] = {"beta_1", "beta_2", "epsilon", "amsgrad", "torch"};
+  static constexpr const char* hyper[kMaxHyper] = {"beta_1", "beta_2", "epsilon", "amsgrad",
+                                                   "torch"};
   static constexpr int kAmsgrad = 1, kTorch = 2;
-  static int flags(const double* h) { return (h[3] != 0 ? kAmsgrad : 0) | (h[4] != 0 ? kTorch : 0); }
+  static int flags(const double* h) {
+    return (h[3] != 0 ? kAmsgrad : 0) | (h[4] != 0 ? kTorch : 0);
+  }
   static int slots(const double* h) { return h[3] != 0 ? 3 : 2; }
   static double initial(const double*, int) { return 0; }
   static void scalars(const double* h, double lr, int64_t t, double* k) {
@@ -107,7 +111,8 @@ struct Adadelta {
   }
 };
 
-// Duchi, Hazan and Singer, 2011. hyper: initial_accumulator_value, epsilon, torch (epsilon outside the root).
+// Duchi, Hazan and Singer, 2011. hyper: initial_accumulator_value, epsilon, torch (epsilon outside
+// the root).
 struct Adagrad {
   static constexpr const char* name = "adagrad";
   static constexpr const char* hyper[kMaxHyper] = {"initial_accumulator_value", "epsilon", "torch"};
@@ -126,11 +131,13 @@ struct Adagrad {
   }
 };
 
-// Tieleman and Hinton, 2012; centered: Graves, 2013. hyper: rho, momentum, epsilon, centered, torch (epsilon outside
-// the root, velocity without the learning rate in it). Slots: mean square, then velocity, then mean, where used.
+// Tieleman and Hinton, 2012; centered: Graves, 2013. hyper: rho, momentum, epsilon, centered, torch
+// (epsilon outside the root, velocity without the learning rate in it). Slots: mean square, then
+// velocity, then mean, where used.
 struct Rmsprop {
   static constexpr const char* name = "rmsprop";
-  static constexpr const char* hyper[kMaxHyper] = {"rho", "momentum", "epsilon", "centered", "torch"};
+  static constexpr const char* hyper[kMaxHyper] = {"rho", "momentum", "epsilon", "centered",
+                                                   "torch"};
   static constexpr int kMomentum = 1, kCentered = 2, kTorch = 4;
   static int flags(const double* h) {
     return (h[1] != 0 ? kMomentum : 0) | (h[3] != 0 ? kCentered : 0) | (h[4] != 0 ? kTorch : 0);

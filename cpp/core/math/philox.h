@@ -1,4 +1,5 @@
-// Philox4x32-10 (Salmon, Moraes, Dror and Shaw, 2011): four random words from a 128-bit counter and a 64-bit key.
+// Philox4x32-10 (Salmon, Moraes, Dror and Shaw, 2011): four random words from a 128-bit counter and
+// a 64-bit key.
 #pragma once
 
 #include "core/math/numeric.h"

@@ -361,11 +361,13 @@ class Layer:
         Raises:
             ValueError: an argument (a lambda, say) that is no such value.
         """
-        config = configs.auto_config(self)
-        own = {"name": self._name} if self._named else {}
+        return {**self._common_config(), **configs.auto_config(self)}
+
+    def _common_config(self) -> dict[str, Any]:
+        own: dict[str, Any] = {"name": self._name} if self._named else {}
         if self._dtype is not None:
             own["dtype"] = self._dtype
-        return {**own, **({} if self._trainable else {"trainable": False}), **config}
+        return {**own, **({} if self._trainable else {"trainable": False})}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

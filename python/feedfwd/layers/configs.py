@@ -67,10 +67,14 @@ def auto_config(layer: Layer) -> dict[str, Any]:
 
 def plain(value: Any, where: str) -> Any:
     """`value` as numbers, strings, lists and dicts; ValueError if it cannot be."""
+    from feedfwd import activations
     from feedfwd.layers.base import Layer
 
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    name = getattr(value, "__name__", None)
+    if name in activations.names() and activations.get(name) is value:
+        return name
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.dtype):

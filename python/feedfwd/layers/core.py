@@ -18,15 +18,6 @@ def activation_name(activation: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _activation_config(activation: Any, where: str) -> Any:
-    name = activation_name(activation)
-    try:
-        known = name is not None and activations.get(name) is activation
-    except ValueError:
-        known = False
-    return name if known else plain(activation, where)
-
-
 @built_in
 class InputLayer(Layer):
     """States the shape of one row for the layers that follow; passes its input on.
@@ -150,9 +141,9 @@ class Dense(Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments to make this layer again."""
         return {
-            **super().get_config(),
+            **self._common_config(),
             "units": self.units,
-            "activation": _activation_config(self.activation, "Dense: activation"),
+            "activation": plain(self.activation, "Dense: activation"),
             "use_bias": self.use_bias,
             "kernel_initializer": plain(self.kernel_initializer, "Dense: kernel_initializer"),
             "bias_initializer": plain(self.bias_initializer, "Dense: bias_initializer"),
@@ -185,11 +176,6 @@ class Activation(Layer):
     def call(self, x: Any) -> Any:
         """Return ``activation(x)``."""
         return self.activation(x)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments to make this layer again."""
-        name = _activation_config(self.activation, "Activation: activation")
-        return {**super().get_config(), "activation": name}
 
 
 @built_in
