@@ -131,8 +131,6 @@ class Dense(Layer):
         width = self.kernel.shape[0]
         if len(x.shape) < 2 or x.shape[-1] != width:
             raise ValueError(f"x: got shape {tuple(x.shape)}, expected (..., {width})")
-        if not str(x.dtype).startswith("float"):
-            x = _core.cast(x, self.dtype)
         y = _core.matmul(x, self.kernel)
         if self.use_bias:
             y = y + self.bias
