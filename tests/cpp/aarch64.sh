@@ -19,5 +19,6 @@ cmake -S "$root" -B "$build" -G Ninja \
   -DCMAKE_CROSSCOMPILING_EMULATOR="qemu-aarch64;-L;/usr/aarch64-linux-gnu" \
   -DFEEDFWD_PYTHON=OFF -DFEEDFWD_TESTS=ON
 cmake --build "$build" --parallel
-# Emulation is some ten times slower than the machine itself.
-ctest --test-dir "$build" --output-on-failure --no-tests=error --timeout 1800
+# Emulation is slow, so the ULP survey is left out (test_math holds every function to the same bits), and
+# QEMU itself fails on threads started after fork, which test_threads checks.
+ctest --test-dir "$build" --output-on-failure --no-tests=error --timeout 1800 --exclude-regex "^(ulp|test_threads)$"
