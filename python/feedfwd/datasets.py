@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,12 @@ def digits() -> tuple[Pair, Pair]:
     Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998
     (CC BY 4.0).
     """
-    with resources.files("feedfwd").joinpath("digits.npz").open("rb") as file, np.load(file) as stored:
+    from importlib import resources  # a slow import that only this needs
+
+    with (
+        resources.files("feedfwd").joinpath("digits.npz").open("rb") as file,
+        np.load(file) as stored,
+    ):
         x, y = stored["x"], stored["y"].astype(np.int64)
     order = _core.shuffled(len(y), 0, 0)
     x, y = x[order], y[order]

@@ -227,7 +227,7 @@ class Trainer:
         check_finite: bool,
     ) -> tuple[Rows, Rows | None]:
         rows = check_rows(self, x, y, sample_weight, check_finite)
-        kind = str(getattr(self.loss, "kind", ""))
+        kind = type(self.loss).__name__.lower()
         classes = data.classes_of(rows.targets, kind, self._expects)
         validation = None
         if split != 0:

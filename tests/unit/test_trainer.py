@@ -138,6 +138,33 @@ def test_class_weights_are_sample_weights():
     assert same(by_class.model, by_row.model)
 
 
+def test_class_weights_of_one_hot_and_binary_targets():
+    def fit(units, loss, y, **options):
+        model = ff.Sequential([ff.layers.Dense(units)], seed=0)
+        trainer = ff.Trainer(model, loss=loss)
+        trainer.fit(X, y, verbose=0, **options)
+        return model
+
+    hot = ff.losses.CategoricalCrossentropy(from_logits=True)
+    y = np.eye(3)[LABELS]
+    row = np.choose(LABELS, [2.0, 0.5, 1.0])
+    weighted = fit(3, hot, y, class_weight={0: 2.0, 1: 0.5})
+    assert same(weighted, fit(3, hot, y, sample_weight=row))
+    two = ff.losses.BinaryCrossentropy(from_logits=True)
+    y = LABELS > 0
+    row = np.where(y, 3.0, 1.0)
+    assert same(fit(1, two, y, class_weight={1: 3.0}), fit(1, two, y, sample_weight=row))
+    with pytest.raises(ValueError, match="no classes"):
+        fit(1, "mse", Y, class_weight={1: 3.0})
+
+
+def test_validation_of_sorted_one_hot_classes_is_an_error():
+    model = ff.Sequential([ff.layers.Dense(3)], seed=0)
+    trainer = ff.Trainer(model, loss=ff.losses.CategoricalCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match="hold class 2"):
+        trainer.fit(X, np.eye(3)[np.sort(LABELS)], verbose=0, validation_split=0.3)
+
+
 def test_frozen_layers_stay():
     model = classifier()
     trainer = ff.Trainer(model, loss=sparse())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import inspect
 import os
 from collections.abc import Callable
@@ -87,6 +86,8 @@ class CSVLogger(Callback):
             self._write("w", [])
 
     def _write(self, mode: str, rows: list[list[Any]]) -> None:
+        import csv
+
         with open(self.filename, mode, newline="", encoding="utf-8") as file:
             csv.writer(file, delimiter=self.separator).writerows(rows)
 
