@@ -81,9 +81,10 @@ class Programs:
         decay = bool(trainer.optimizer.weight_decay) if training else False
         excluded = trainer.optimizer.excluded(trainer.model.trainable_variables) if decay else []
         spared = tuple(id(v) for v in excluded)
-        key = (training, capacity, kinds, rows.weights is None, trained, decay, spared)
+        structure = trainer.model._structure
+        key = (structure, training, capacity, kinds, rows.weights is None, trained, decay, spared)
         if key not in self._made or not self._made[key].is_current:
-            self._made = {k: p for k, p in self._made.items() if p.is_current}
+            self._made = {k: p for k, p in self._made.items() if k[0] is structure and p.is_current}
             self._made[key] = _trace(trainer, rows, capacity, training)
         return self._made[key]
 

@@ -212,7 +212,7 @@ class Model(Layer):
     ) -> tuple[_core.Program, Any]:
         self._ensure(arrays, rebuild)
         rows = tuple((a.shape[1:], a.dtype.name) for a in arrays)
-        key = (capacity, rows)
+        key = (self._structure, capacity, rows)
         if key not in self._programs or not self._programs[key][0].is_current:
             trace = _core.Trace()
             with trace:
@@ -225,7 +225,7 @@ class Model(Layer):
                 device=self.device,
                 write_back=False,
             )
-            fresh = {k: v for k, v in self._programs.items() if v[0].is_current}
+            fresh = {k: v for k, v in self._programs.items() if k[0] is key[0] and v[0].is_current}
             self._programs = fresh if len(fresh) < _CACHED_PROGRAMS else {}
             self._programs[key] = program, replace(outputs, SYMBOLS, lambda _: _Output())
         return self._programs[key]

@@ -88,8 +88,7 @@ class Sequential(Model):
             raise ValueError("pop: the model has no layers")
         layer = self._layers.pop()
         object.__setattr__(layer, "_parent", None)
-        self._programs = {}
-        self._settled = False
+        self._changed()
         self._build_now()
         return layer
 
@@ -117,8 +116,7 @@ class Sequential(Model):
         layer._take_parent(self)
         uniquify([*self._layers, layer])
         self._layers.append(layer)
-        self._settled = False
-        self._programs = {}
+        self._changed()
 
     def _set_input(self, shape: Sequence[int], dtype: str | None) -> None:
         if self._layers or self._input_shapes is not None:

@@ -166,6 +166,32 @@ def test_a_trainer_follows_variables_that_moved():
     )
 
 
+def test_a_trainer_follows_a_model_that_changed():
+    inner = ff.Sequential([ff.layers.Dense(3)])
+    model = ff.Sequential([inner], seed=0)
+    trainer = ff.Trainer(model, loss=sparse(), metrics=["accuracy"])
+    trainer.fit(X, LABELS, verbose=0)
+    model.predict(X)
+    inner.add(ff.layers.Activation(lambda x: -x))
+    assert np.array_equal(model.predict(X), model(X).numpy())
+    found = trainer.evaluate(X, LABELS)
+    hits = model.predict(X).argmax(1) == LABELS
+    assert found["accuracy"] == pytest.approx(hits.mean())
+    before = model.get_weights()[0]
+    start = trainer.fit(X, LABELS, verbose=0).history["loss"][0]
+    assert trainer.fit(X, LABELS, epochs=5, verbose=0).history["loss"][-1] < start
+    assert not np.array_equal(before, model.get_weights()[0])
+
+
+def test_a_metric_follows_the_output():
+    model = ff.Sequential([ff.layers.Dense(3)], seed=0)
+    trainer = ff.Trainer(model, loss=sparse(), metrics=["accuracy"])
+    trainer.fit(X, LABELS, verbose=0)
+    model.add(ff.layers.Dense(4))
+    hits = trainer.evaluate(X, LABELS)["accuracy"]
+    assert hits == pytest.approx((model.predict(X).argmax(1) == LABELS).mean())
+
+
 def test_ctrl_c_leaves_model_and_trainer_usable():
     trainer = ff.Trainer(regressor(), loss="mse")
     trainer.fit(X, Y, epochs=1, verbose=0)

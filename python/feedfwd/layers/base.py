@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from feedfwd import _core
 from feedfwd.layers import configs, tracking
-from feedfwd.layers.checks import check_dtype, check_shape, snake_case, to_tensors, training_default
+from feedfwd.layers.checks import (
+    check_dtype,
+    check_shape,
+    mark_built,
+    snake_case,
+    to_tensors,
+    training_default,
+)
 from feedfwd.layers.tracking import Draw, Weight, inside, state
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -21,17 +27,6 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 _BOOKKEEPING = frozenset(
     {"_init", "_weights", "_counters", "_parent", "_programs", "_graph", "_trace_key", "_feedfwd"}
 )
-
-
-def _mark_built(build: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(build)
-    def wrapped(self: Layer, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
-        result = build(self, input_shape, *args, **kwargs)
-        self._build_shape = input_shape
-        self.built = True
-        return result
-
-    return wrapped
 
 
 class Layer:
@@ -76,7 +71,7 @@ class Layer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
-            cls.build = _mark_built(cls.__dict__["build"])  # type: ignore[method-assign]
+            cls.build = mark_built(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -97,6 +92,7 @@ class Layer:
         self._seed: int | None = None
         self._device = "cpu"
         self._settled = False
+        self._structure = object()  # another one after every change of what it is made of
         self._build_shape: Any = None
         self.built = False
 
@@ -115,10 +111,12 @@ class Layer:
             known = (*(w.variable for w in self._weights), *self._counters)
             if not any(v is value for v in known):
                 self._weights.append(Weight(value, None, False))
+                self._changed()
         elif name not in _BOOKKEEPING:
             for child in inside(value, Layer):
                 self._check_init()
                 child._take_parent(self)
+                self._changed()
         object.__setattr__(self, name, value)
 
     def _take_parent(self, parent: Layer) -> None:
@@ -126,15 +124,24 @@ class Layer:
         if known is None or known() is None:
             object.__setattr__(self, "_parent", weakref.ref(parent))
 
-    def _root(self) -> Layer:
-        layer, seen = self, {id(self)}
-        while layer._parent is not None:
-            parent = layer._parent()
-            if parent is None or id(parent) in seen:
+    def _lineage(self) -> list[Layer]:
+        """This layer, the one that holds it, and so on to the outermost."""
+        line = [self]
+        while line[-1]._parent is not None:
+            parent = line[-1]._parent()
+            if parent is None or any(parent is layer for layer in line):
                 break
-            seen.add(id(parent))
-            layer = parent
-        return layer
+            line.append(parent)
+        return line
+
+    def _root(self) -> Layer:
+        return self._lineage()[-1]
+
+    def _changed(self) -> None:
+        """What it is made of changed: nothing traced before holds for it."""
+        for layer in self._lineage():
+            object.__setattr__(layer, "_settled", False)
+            object.__setattr__(layer, "_structure", object())
 
     def _get_seed(self) -> int:
         if self._seed is None:
@@ -381,10 +388,11 @@ class Layer:
         return layer
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_parent": None}
+        return {**self.__dict__, "_parent": None, "_structure": None}
 
     def __setstate__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
+        self._structure = object()
         for weight in self._weights:
             if weight.draw is not None:
                 weight.draw.layer = weakref.ref(self)

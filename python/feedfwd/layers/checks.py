@@ -53,6 +53,19 @@ def training_default(call: Callable[..., Any]) -> tuple[bool, bool]:
     return True, parameter.default if isinstance(parameter.default, bool) else False
 
 
+def mark_built(build: Callable[..., Any]) -> Callable[..., Any]:
+    """`build`, noting that it ran and with which shape."""
+
+    @functools.wraps(build)
+    def wrapped(self: Layer, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
+        result = build(self, input_shape, *args, **kwargs)
+        self._build_shape = input_shape
+        self.built = True
+        return result
+
+    return wrapped
+
+
 def check_dtype(dtype: Any) -> str:
     """ "float32" or "float64"; ValueError for another."""
     try:
