@@ -82,7 +82,7 @@ class Layer:
         **unknown: Any,
     ) -> None:
         configs.refuse_unknown(type(self).__name__, unknown, configs.COMMON)
-        self.__dict__.setdefault("_weights", [])
+        self._weights: list[Weight] = []
         self._counters: list[_core.Variable] = []
         self._parent: weakref.ref[Layer] | None = None
         self._trainable = bool(trainable)
@@ -93,7 +93,6 @@ class Layer:
         self._device = "cpu"
         self._settled = False
         self._structure = object()  # another one after every change of what it is made of
-        self._build_shape: Any = None
         self.built = False
 
     # ---- attributes
@@ -120,8 +119,7 @@ class Layer:
         object.__setattr__(self, name, value)
 
     def _take_parent(self, parent: Layer) -> None:
-        known = self.__dict__.get("_parent")
-        if known is None or known() is None:
+        if (known := self.__dict__.get("_parent")) is None or known() is None:
             object.__setattr__(self, "_parent", weakref.ref(parent))
 
     def _lineage(self) -> list[Layer]:
@@ -156,8 +154,7 @@ class Layer:
             if name not in _BOOKKEEPING:
                 for child in inside(value, Layer):
                     found.setdefault(id(child), child)
-        found.pop(id(self), None)
-        return list(found.values())
+        return [child for child in found.values() if child is not self]
 
     def _flatten(self) -> list[Layer]:
         """This layer and all below it, depth first, each once."""
@@ -271,10 +268,8 @@ class Layer:
     @property
     def trainable_variables(self) -> list[_core.Variable]:
         """The weights an optimizer updates."""
-        frozen = set()
-        for layer in self._flatten():
-            if not layer._trainable:
-                frozen |= {id(v) for v in layer.variables}
+        locked = [layer for layer in self._flatten() if not layer._trainable]
+        frozen = {id(v) for layer in locked for v in layer.variables}
         return [v for v in self.variables if v.trainable and id(v) not in frozen]
 
     @property
@@ -320,11 +315,10 @@ class Layer:
         for array, variable in zip(arrays, variables, strict=True):
             variable.assign(array)
 
-    # ---- building and calling: see layers/calling.py for the outermost call
+    # ---- building and calling
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape (the batch is None). Subclasses override it."""
-        self._build_shape = input_shape
         self.built = True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
@@ -401,5 +395,3 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.__dict__.get('_name', '?')!r}>"
-
-    _weights: list[Weight]

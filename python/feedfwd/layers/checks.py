@@ -54,12 +54,11 @@ def training_default(call: Callable[..., Any]) -> tuple[bool, bool]:
 
 
 def mark_built(build: Callable[..., Any]) -> Callable[..., Any]:
-    """`build`, noting that it ran and with which shape."""
+    """`build`, noting that it ran."""
 
     @functools.wraps(build)
     def wrapped(self: Layer, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
         result = build(self, input_shape, *args, **kwargs)
-        self._build_shape = input_shape
         self.built = True
         return result
 
