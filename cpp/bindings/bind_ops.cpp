@@ -174,39 +174,10 @@ Tensor reapply(const TensorImpl& t, const py::sequence& operands) {
 
 }  // namespace
 
-void bind_ops(py::module_& m) {
-  const py::object none = py::none();
-  m.def("convert", &identity, py::arg("x"), py::arg("dtype") = none);
-  m.def(
-      "map",
-      [](const std::string& f, const py::object& x, double alpha) { return op_map(f, x, alpha); },
-      py::arg("function"), py::arg("x"), py::arg("alpha") = 0.0);
-  m.def("functions", [] { return function_names(); });
-  m.def("binary", [](const std::string& op, const py::object& a, const py::object& b) {
-    return op_binary(op_named(op), a, b);
-  });
-  m.def("logical_not", [](const py::object& x) {
-    return apply1(Op::Equal, {cast_arg(to_arg(x, "x"), DType::b8),
-                              arg(scalar(0, DType::b8, get_backend("cpu")))});
-  });
-  m.def("where", &where);
-  m.def("cast", [](const py::object& x, const py::object& dtype) {
-    const DType t = parse_dtype(dtype, "dtype");
-    const Loose loose = loosen(x, "x");
-    const Arg y =
-        loose.is_weak() && !is_float(t) ? cast_arg(to_arg(x, "x"), t) : settle(loose, t, "x");
-    return y.tensor ? y.tensor : identity(x, py::none());
-  });
-  m.def("matmul", [](const py::object& a, const py::object& b) { return op_matmul(a, b); });
-  m.def("reduce", &reduce);
-  m.def("argmax", &argmax);
-  m.def("softmax", [](const py::object& x, const py::object& axis) {
-    return softmax_along(Op::Softmax, x, axis);
-  });
-  m.def("log_softmax", [](const py::object& x, const py::object& axis) {
-    return softmax_along(Op::LogSoftmax, x, axis);
-  });
-  m.def("xent", &xent);
+namespace {
+
+// What changes form, and the functional graphs.
+void bind_form_ops(py::module_& m) {
   m.def("reshape", [](const py::object& x, const py::object& shape) {
     return op_reshape(to_arg(x, "x"), shape);
   });
@@ -240,6 +211,44 @@ void bind_ops(py::module_& m) {
   });
   m.def("producer", &producer);
   m.def("reapply", &reapply);
+}
+
+}  // namespace
+
+void bind_ops(py::module_& m) {
+  const py::object none = py::none();
+  m.def("convert", &identity, py::arg("x"), py::arg("dtype") = none);
+  m.def(
+      "map",
+      [](const std::string& f, const py::object& x, double alpha) { return op_map(f, x, alpha); },
+      py::arg("function"), py::arg("x"), py::arg("alpha") = 0.0);
+  m.def("functions", [] { return function_names(); });
+  m.def("binary", [](const std::string& op, const py::object& a, const py::object& b) {
+    return op_binary(op_named(op), a, b);
+  });
+  m.def("logical_not", [](const py::object& x) {
+    return apply1(Op::Equal, {cast_arg(to_arg(x, "x"), DType::b8),
+                              arg(scalar(0, DType::b8, get_backend("cpu")))});
+  });
+  m.def("where", &where);
+  m.def("cast", [](const py::object& x, const py::object& dtype) {
+    const DType t = parse_dtype(dtype, "dtype");
+    const Loose loose = loosen(x, "x");
+    const Arg y =
+        loose.is_weak() && !is_float(t) ? cast_arg(to_arg(x, "x"), t) : settle(loose, t, "x");
+    return y.tensor ? y.tensor : identity(x, py::none());
+  });
+  m.def("matmul", [](const py::object& a, const py::object& b) { return op_matmul(a, b); });
+  m.def("reduce", &reduce);
+  m.def("argmax", &argmax);
+  m.def("softmax", [](const py::object& x, const py::object& axis) {
+    return softmax_along(Op::Softmax, x, axis);
+  });
+  m.def("log_softmax", [](const py::object& x, const py::object& axis) {
+    return softmax_along(Op::LogSoftmax, x, axis);
+  });
+  m.def("xent", &xent);
+  bind_form_ops(m);
 }
 
 }  // namespace feedfwd::bindings

@@ -39,31 +39,9 @@ std::vector<Tensor> seeds_for(const std::vector<Arg>& targets, const py::object&
 
 }  // namespace
 
-void bind_tape(py::module_& m) {
-  py::class_<TapeImpl, std::shared_ptr<TapeImpl>>(m, "Tape")
-      .def(py::init<bool, bool>(), py::arg("persistent") = false,
-           py::arg("watch_accessed_variables") = true)
-      .def("__enter__",
-           [](const std::shared_ptr<TapeImpl>& t) {
-             t->enter();
-             return t;
-           })
-      .def("__exit__", [](TapeImpl& t, const py::args&) { t.exit(); })
-      .def("watch",
-           [](TapeImpl& t, const py::object& x) { t.watch(tensor_or_variable(x, "watch")); })
-      .def("is_known", [](const TapeImpl& t,
-                          const py::object& x) { return t.knows(tensor_or_variable(x, "source")); })
-      .def("watched_variables", &TapeImpl::watched)
-      .def(
-          "gradient",
-          [](TapeImpl& t, const py::sequence& targets, const py::sequence& sources,
-             const py::object& seeds) {
-            const std::vector<Arg> to = all(targets, "target");
-            return t.gradient(to, all(sources, "sources"), seeds_for(to, seeds));
-          },
-          py::arg("targets"), py::arg("sources"), py::arg("seeds") = py::none())
-      .def("reset", &TapeImpl::reset);
+namespace {
 
+void bind_trace(py::module_& m) {
   py::class_<TraceImpl, std::shared_ptr<TraceImpl>>(m, "Trace")
       .def(py::init<>())
       .def("__enter__",
@@ -99,6 +77,35 @@ void bind_tape(py::module_& m) {
           },
           py::arg("target"), py::arg("sources"), py::arg("sharded") = false)
       .def("__str__", [](const TraceImpl& t) { return t.graph.str(); });
+}
+
+}  // namespace
+
+void bind_tape(py::module_& m) {
+  py::class_<TapeImpl, std::shared_ptr<TapeImpl>>(m, "Tape")
+      .def(py::init<bool, bool>(), py::arg("persistent") = false,
+           py::arg("watch_accessed_variables") = true)
+      .def("__enter__",
+           [](const std::shared_ptr<TapeImpl>& t) {
+             t->enter();
+             return t;
+           })
+      .def("__exit__", [](TapeImpl& t, const py::args&) { t.exit(); })
+      .def("watch",
+           [](TapeImpl& t, const py::object& x) { t.watch(tensor_or_variable(x, "watch")); })
+      .def("is_known", [](const TapeImpl& t,
+                          const py::object& x) { return t.knows(tensor_or_variable(x, "source")); })
+      .def("watched_variables", &TapeImpl::watched)
+      .def(
+          "gradient",
+          [](TapeImpl& t, const py::sequence& targets, const py::sequence& sources,
+             const py::object& seeds) {
+            const std::vector<Arg> to = all(targets, "target");
+            return t.gradient(to, all(sources, "sources"), seeds_for(to, seeds));
+          },
+          py::arg("targets"), py::arg("sources"), py::arg("seeds") = py::none())
+      .def("reset", &TapeImpl::reset);
+  bind_trace(m);
 }
 
 }  // namespace feedfwd::bindings

@@ -112,6 +112,30 @@ void TapeImpl::record(Op op, const std::vector<Arg>& inputs, const std::vector<T
   }
 }
 
+namespace {
+
+// Computes the nodes from `first` on; `values` holds, by value id, what came before and receives
+// the rest.
+void evaluate(const Graph& graph, size_t first, std::vector<Tensor>& values) {
+  values.resize(graph.values());
+  const std::shared_ptr<Backend> backend = get_backend("cpu");
+  for (size_t n = first; n < graph.nodes().size(); ++n) {
+    const Node& node = graph.nodes()[n];
+    if (node.op == Op::Constant) {
+      const ConstantData& data = graph.constants()[static_cast<size_t>(node.attrs.i[0])];
+      values[node.first_output] = from_host(data.type, data.bytes->data(), backend);
+      continue;
+    }
+    std::vector<Arg> inputs;
+    for (ValueId v : node.inputs) inputs.push_back(arg(values[v]));
+    std::vector<Tensor> out = apply(node.op, inputs, node.attrs);
+    for (size_t i = 0; i < out.size(); ++i)
+      values[node.first_output + static_cast<int>(i)] = out[i];
+  }
+}
+
+}  // namespace
+
 std::vector<Tensor> TapeImpl::gradient(const std::vector<Arg>& targets,
                                        const std::vector<Arg>& sources,
                                        const std::vector<Tensor>& seeds) {
@@ -151,21 +175,7 @@ std::vector<Tensor> TapeImpl::gradient(const std::vector<Arg>& targets,
     bool& paused;
     ~Resume() { paused = false; }
   } resume{paused_};
-  values.resize(graph.values());
-  const std::shared_ptr<Backend> backend = get_backend("cpu");
-  for (size_t n = before; n < graph.nodes().size(); ++n) {
-    const Node& node = graph.nodes()[n];
-    if (node.op == Op::Constant) {
-      const ConstantData& data = graph.constants()[static_cast<size_t>(node.attrs.i[0])];
-      values[node.first_output] = from_host(data.type, data.bytes->data(), backend);
-      continue;
-    }
-    std::vector<Arg> inputs;
-    for (ValueId v : node.inputs) inputs.push_back(arg(values[v]));
-    std::vector<Tensor> out = apply(node.op, inputs, node.attrs);
-    for (size_t i = 0; i < out.size(); ++i)
-      values[node.first_output + static_cast<int>(i)] = out[i];
-  }
+  evaluate(graph, before, values);
   std::vector<Tensor> result(sources.size());
   for (size_t i = 0; i < sources.size(); ++i)
     if (place[i] >= 0 && gradients[place[i]] != kNoValue) result[i] = values[gradients[place[i]]];

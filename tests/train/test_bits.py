@@ -1,5 +1,5 @@
-"""The contract on whole runs: one hash for every thread count, instruction set and process; eager equals traced;
-fused equals unfused; any legal order; a row's prediction is its own."""
+"""The contract on whole runs: one hash for every thread count, instruction set and process; eager
+equals traced; fused equals unfused; any legal order; a row's prediction is its own."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def data(n=1797, width=64):
 def run(dtype, threads, epochs=3):
     ff.set_num_threads(threads)
     x, y = data()
-    model = ff.Sequential([ff.Input((64,)), ff.layers.Dense(67, activation="gelu"), ff.layers.Dropout(0.3),
-        ff.layers.Dense(3, activation="tanh"), ff.layers.Dense(10)], seed=11, dtype=dtype)
+    model = ff.Sequential([ff.Input((64,)), ff.layers.Dense(67, activation="gelu"),
+        ff.layers.Dropout(0.3), ff.layers.Dense(3, activation="tanh"), ff.layers.Dense(10)], seed=11, dtype=dtype)
     trainer = ff.Trainer(model, optimizer="adam",
         loss=ff.losses.SparseCategoricalCrossentropy(from_logits=True))
     trainer.fit(x, y, batch_size=450, epochs=epochs, verbose=0)
@@ -54,9 +54,8 @@ def run_here(dtype, threads, epochs=3):
 def run_process(isa, threads):
     code = RUN + f'\nprint(run("float32", {threads}), run("float64", {threads}))'
     env = {**os.environ, "FEEDFWD_ISA": isa}
-    out = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=120
-    )
+    command = [sys.executable, "-c", code]
+    out = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=120)
     return tuple(out.stdout.split())
 
 
@@ -168,10 +167,11 @@ def planned_weights(**options):
         **options,
     )
     program.bind([x, y])
-    losses = [
-        program.run(75, 25, 0, 3, order=_core.shuffled(75, 1, e), learning_rates=np.full(3, 0.01))[0]
-        for e in range(2)
-    ]
+    losses = []
+    for epoch in range(2):
+        order = _core.shuffled(75, 1, epoch)
+        rates = np.full(3, 0.01)
+        losses.append(program.run(75, 25, 0, 3, order=order, learning_rates=rates)[0])
     return b"".join(w.tobytes() for w in model.get_weights()), np.concatenate(losses)
 
 
@@ -246,4 +246,3 @@ def test_a_custom_layer_has_the_bits_of_the_built_in_one():
         trainer.fit(x, np.eye(3)[y], batch_size=16, epochs=3, verbose=0)
         weights.append((before, b"".join(w.tobytes() for w in model.get_weights())))
     assert weights[0] == weights[1]
-
