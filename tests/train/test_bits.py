@@ -31,7 +31,8 @@ def run(dtype, threads, epochs=3):
     ff.set_num_threads(threads)
     x, y = data()
     model = ff.Sequential([ff.Input((64,)), ff.layers.Dense(67, activation="gelu"),
-        ff.layers.Dropout(0.3), ff.layers.Dense(3, activation="tanh"), ff.layers.Dense(10)], seed=11, dtype=dtype)
+        ff.layers.Dropout(0.3), ff.layers.Dense(3, activation="tanh"), ff.layers.Dense(10)],
+        seed=11, dtype=dtype)
     trainer = ff.Trainer(model, optimizer="adam",
         loss=ff.losses.SparseCategoricalCrossentropy(from_logits=True))
     trainer.fit(x, y, batch_size=450, epochs=epochs, verbose=0)
