@@ -94,7 +94,7 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
 
 @_registry.register()
 def gelu(x: Any, approximate: bool = False) -> Tensor:
-    """``x Phi(x)`` with the normal distribution function Phi; approximately through tanh on request.
+    """``x Phi(x)``, Phi the normal distribution function; approximately through tanh on request.
 
     The approximation is ``0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))``.
 
@@ -185,12 +185,12 @@ def get(identifier: str | Activation | None) -> Activation:
         found: Activation = _registry.find(identifier)
         return found
     if not callable(identifier):
-        raise TypeError(f"activation: got {type(identifier).__name__}, expected a name or a callable")
+        raise TypeError(
+            f"activation: got {type(identifier).__name__}, expected a name or a callable"
+        )
     return identifier
 
 
 FUNCTIONS: dict[str, Activation] = {
-    f.__name__: f
-    for f in (_registry.find(n) for n in names())
-    if f.__name__ in globals()
+    f.__name__: f for f in (_registry.find(n) for n in names()) if f.__name__ in globals()
 }

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedfwd import _core
-from feedfwd.random import check_seed
+from feedfwd.arguments import number
+from feedfwd.random import check_seed, next_seed
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
 
@@ -22,11 +23,16 @@ Pair = tuple[NDArray[Any], NDArray[Any]]
 def digits() -> tuple[Pair, Pair]:
     """Handwritten digits: ``(x_train, y_train), (x_test, y_test)``.
 
-    1,797 images of 8 x 8 pixels, rows of 64 uint8 from 0 to 16, and int64 labels; 80 % of each class to train on,
-    by a fixed seed.
+    1,797 images of 8 x 8 pixels, rows of 64 uint8 from 0 to 16, and int64 labels; 80 % of each
+    class to train on, by a fixed seed.
 
-    Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998
-    (CC BY 4.0).
+    >>> import feedfwd as ff
+    >>> (x_train, y_train), _ = ff.datasets.digits()
+    >>> x_train.dtype, int(x_train.max()), y_train.shape
+    (dtype('uint8'), 16, (1438,))
+
+    Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+    Repository, 1998 (CC BY 4.0).
     """
     from importlib import resources  # a slow import that only this needs
 
@@ -45,20 +51,30 @@ def digits() -> tuple[Pair, Pair]:
 
 
 def _count(n: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 2:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+        raise TypeError(f"n: got {n!r} of type {type(n).__name__}, expected an integer")
+    if n < 2:
         raise ValueError(f"n: got {n!r}, expected an integer of at least 2")
     return int(n)
 
 
-def _noise(shape: tuple[int, ...], noise: float, seed: int) -> NDArray[np.float64]:
-    if not noise >= 0:
-        raise ValueError(f"noise: got {noise!r}, expected a number of at least 0")
-    stream = _core.stream_of(2, "user")
-    return _core.draw("normal", shape, 0.0, float(noise), check_seed(seed) or 0, 0, stream)
+def _noise(shape: tuple[int, ...], noise: float, seed: int | None) -> NDArray[np.float64]:
+    chosen = check_seed(seed)
+    key = next_seed() if chosen is None else chosen
+    sigma = number(noise, "noise", 0)
+    return _core.draw("normal", shape, 0.0, sigma, key, 0, _core.stream_of(2, "user"))
 
 
-def two_spirals(n: int = 400, noise: float = 0.05, seed: int = 0) -> Pair:
-    """Points of two interleaved spirals: x (n, 2) float64 within about [-1, 1], y (n,) int64 of 0 and 1.
+def two_spirals(n: int = 400, noise: float = 0.05, seed: int | None = 0) -> Pair:
+    """Points of two interleaved spirals: x (n, 2) float64 in about [-1, 1], y (n,) int64, 0 or 1.
+
+    Args:
+        n: number of points, at least 2.
+        noise: standard deviation added to x.
+        seed: of the noise; None: as in ``ff.random``.
+
+    Raises:
+        TypeError, ValueError: an argument of another kind or out of range.
 
     >>> import feedfwd as ff
     >>> ff.datasets.two_spirals(10)[0].shape
@@ -72,8 +88,10 @@ def two_spirals(n: int = 400, noise: float = 0.05, seed: int = 0) -> Pair:
     return x + _noise((n, 2), noise, seed), y.astype(np.int64)
 
 
-def regression_curve(n: int = 200, noise: float = 0.1, seed: int = 0) -> Pair:
+def regression_curve(n: int = 200, noise: float = 0.1, seed: int | None = 0) -> Pair:
     """``y = sin(3 x) + x / 2`` plus noise: x (n, 1) float64 from -2 to 2, y (n, 1).
+
+    Arguments and errors as in :func:`two_spirals`; the noise is added to y.
 
     >>> import feedfwd as ff
     >>> ff.datasets.regression_curve(5)[1].shape

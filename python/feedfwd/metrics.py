@@ -9,24 +9,29 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from feedfwd import _core, losses, ops
 from feedfwd._core import Tensor, Variable
-from feedfwd.registry import Registry, snake_case
+from feedfwd.alignment import aligned, labels_for, matched, prediction, weights_for
+from feedfwd.arguments import number
+from feedfwd.registry import Configured, Registry, snake_case, unknown_name
 
 _registry = Registry("metric")
 
 
-class Metric:
-    """Base class: define ``call(y_true, y_pred)``, one value per row; the result is their weighted mean.
+class Metric(Configured):
+    """Base class: define ``call(y_true, y_pred)``, one value per row.
+
+    The result is their mean, ``sum(w v) / sum(w)``, over all rows since the last ``reset_state``.
 
     Args:
-        name: a label, the key in the history.
+        name: a label, the key in the history; default the class's name in snake case.
     """
+
+    expects = "dense"  # or "labels": class numbers
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
@@ -49,7 +54,8 @@ class Metric:
         Raises:
             ValueError: shapes that do not fit.
         """
-        self._add(_core.convert(self.call(y_true, y_pred)), sample_weight)
+        t, p = matched(y_true, y_pred, self.expects)
+        self._add(_core.convert(self.call(t, p)), sample_weight)
 
     def _add(self, values: Tensor, sample_weight: Any) -> None:
         if sample_weight is None:
@@ -58,7 +64,7 @@ class Metric:
                 count = n if isinstance(count, int) and count == 1 else count * n
             self._count.assign_add(count)
         else:
-            w = _core.broadcast_to(losses.weights_for(sample_weight, values), values.shape)
+            w = _core.broadcast_to(weights_for(sample_weight, values), values.shape)
             values = values * w
             self._weight.assign_add(_core.cast(ops.sum(w), "float64"))
         self._total.assign_add(_core.cast(ops.sum(values), "float64"))
@@ -73,67 +79,97 @@ class Metric:
         for variable in self.variables:
             variable.assign(0)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments this was made with."""
-        return {k: v for k, v in vars(self).items() if not k.startswith("_")}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Metric:
-        """The metric that ``get_config`` describes."""
-        return cls(**config)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
-
 
 @_registry.register()
 class Mean(Metric):
-    """The weighted mean of values: ``update_state(values, sample_weight=None)``."""
+    """The weighted mean of values: ``update_state(values, sample_weight=None)``.
 
-    def update_state(self, values: Any, y_pred: Any = None, sample_weight: Any = None) -> None:
+    >>> import feedfwd as ff
+    >>> m = ff.metrics.Mean()
+    >>> m.update_state([1.0, 4.0], sample_weight=[2.0, 1.0])
+    >>> float(m.result())
+    2.0
+    """
+
+    def update_state(  # type: ignore[override]
+        self, values: Any, sample_weight: Any = None
+    ) -> None:
         """Take values into account."""
-        if y_pred is not None:
-            raise TypeError("Mean.update_state takes values and sample_weight, got a second array of values")
         self._add(_core.cast(values, "float64"), sample_weight)
 
 
 @_registry.register()
 class BinaryAccuracy(Metric):
-    """Share of outputs on the right side of `threshold` (default 0.5; for logits 0)."""
+    """Share of outputs on the right side of `threshold`: 1 is ``y_pred > threshold``, else 0.
+
+    Args:
+        name: a label.
+        threshold: default 0.5; for logits 0.
+
+    Raises:
+        TypeError, ValueError: a threshold that is no finite number.
+
+    >>> import feedfwd as ff
+    >>> m = ff.metrics.BinaryAccuracy()
+    >>> m.update_state([1, 0], [0.9, 0.6])
+    >>> float(m.result())
+    0.5
+    """
 
     def __init__(self, name: str | None = None, threshold: float = 0.5) -> None:
         super().__init__(name)
-        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
-            raise ValueError(f"threshold: got {threshold!r}, expected a finite number")
-        self.threshold = float(threshold)
+        self.threshold = number(threshold, "threshold")
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        t, p = losses.aligned(y_true, y_pred)
+        t, p = aligned(y_true, y_pred)
         hit = _core.cast(p > self.threshold, p.dtype) == t
         return ops.mean(_core.cast(hit, p.dtype), axis=-1)
 
 
 @_registry.register()
 class CategoricalAccuracy(Metric):
-    """Share of rows whose largest output is where the largest target is; at ties the lowest index."""
+    """Share of rows whose largest output is where the largest target is; ties: the lowest index.
+
+    >>> import feedfwd as ff
+    >>> m = ff.metrics.CategoricalAccuracy()
+    >>> m.update_state([[0, 1], [1, 0]], [[0.2, 0.8], [0.4, 0.6]])
+    >>> float(m.result())
+    0.5
+    """
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        t, p = losses.aligned(y_true, y_pred)
+        t, p = aligned(y_true, y_pred)
         return _core.cast(_core.argmax(p, -1) == _core.argmax(t, -1), p.dtype)
 
 
 @_registry.register()
 class SparseCategoricalAccuracy(Metric):
-    """Share of rows whose largest output is at the class number; at ties the lowest index."""
+    """Share of rows whose largest output is at the class number; ties: the lowest index.
+
+    >>> import feedfwd as ff
+    >>> m = ff.metrics.SparseCategoricalAccuracy()
+    >>> m.update_state([1, 0], [[0.2, 0.8], [0.4, 0.6]])
+    >>> float(m.result())
+    0.5
+    """
+
+    expects = "labels"
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        p = losses._prediction(y_pred)
-        return _core.cast(_core.argmax(p, -1) == losses.labels_for(y_true, p), p.dtype)
+        p = prediction(y_pred)
+        return _core.cast(_core.argmax(p, -1) == labels_for(y_true, p), p.dtype)
 
 
 @_registry.register("mse", "MSE")
 class MeanSquaredError(Metric):
-    """``mean((y_pred - y_true)^2)``."""
+    """``mean((y_pred - y_true)^2)``.
+
+    >>> import feedfwd as ff
+    >>> m = ff.metrics.MeanSquaredError()
+    >>> m.update_state([1.0, 2.0], [1.0, 4.0])
+    >>> float(m.result())
+    2.0
+    """
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         return losses.mean_squared_error(y_true, y_pred)
@@ -141,18 +177,37 @@ class MeanSquaredError(Metric):
 
 @_registry.register("mae", "MAE")
 class MeanAbsoluteError(Metric):
-    """``mean(|y_pred - y_true|)``."""
+    """``mean(|y_pred - y_true|)``.
+
+    >>> import feedfwd as ff
+    >>> m = ff.metrics.MeanAbsoluteError()
+    >>> m.update_state([1.0, 2.0], [1.0, 4.0])
+    >>> float(m.result())
+    1.0
+    """
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         return losses.mean_absolute_error(y_true, y_pred)
 
 
 class LossMetric(Metric):
-    """A loss as a metric: the mean of its row values."""
+    """A loss as a metric: the mean of its row values.
+
+    >>> import feedfwd as ff
+    >>> m = ff.metrics.LossMetric("mse")
+    >>> m.update_state([1.0], [3.0])
+    >>> m.name, float(m.result())
+    ('mean_squared_error', 4.0)
+    """
 
     def __init__(self, loss: Any, name: str | None = None) -> None:
         self.loss = losses.get(loss)
         super().__init__(name or self.loss.name)
+
+    @property
+    def expects(self) -> str:  # type: ignore[override]
+        """What the loss expects."""
+        return self.loss.expects
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         return self.loss.call(y_true, y_pred)
@@ -176,10 +231,13 @@ def _accuracy(name: str, loss: Any, output_shape: Any) -> Metric:
 def get(identifier: Any, loss: Any = None, output_shape: Any = None) -> Metric:
     """A Metric from a name, class, config, Metric or function of (y_true, y_pred).
 
-    ``"accuracy"`` picks the kind by the loss and the width of the output; a name that is a loss's gives its mean.
+    ``"accuracy"`` picks the kind: sparse for a loss on class numbers, categorical for categorical
+    cross-entropy and other losses on several outputs, binary for binary cross-entropy and one
+    output, with the threshold at 0 where the loss takes logits. A loss's name gives its mean.
 
     Raises:
-        ValueError: an unknown name. TypeError: something else.
+        ValueError: an unknown name; it lists the nearest known ones.
+        TypeError: something else.
     """
     if isinstance(identifier, str):
         if identifier in ("accuracy", "acc"):
@@ -189,6 +247,7 @@ def get(identifier: Any, loss: Any = None, output_shape: Any = None) -> Metric:
             return metric
         if identifier in losses.names():
             return LossMetric(identifier, identifier)
+        raise ValueError(unknown_name("metric", identifier, names()))
     made = _registry.make(identifier)
     if isinstance(made, Metric):
         return made

@@ -1,6 +1,7 @@
-"""Operations on Tensors, Variables, arrays and numbers: eager, taped and traced by one implementation.
+"""Operations on Tensors, Variables, arrays and numbers, eager, taped and traced alike.
 
-Arrays keep their dtype; Python numbers take the dtype of what they meet; float32 with float64 gives float64.
+Arrays keep their dtype; Python numbers take the dtype of what they meet; float32 with float64 gives
+float64.
 Every function returns a :class:`feedfwd.Tensor`. All activations are here too.
 
 >>> import feedfwd as ff
@@ -47,8 +48,12 @@ divide = _binary("divide", "``x1 / x2``; integers give float32")
 floor_divide = _binary("floor_divide", "``floor(x1 / x2)``")
 mod = _binary("mod", "``x1 - floor(x1 / x2) x2``, the sign of x2")
 power = _binary("power", "``x1 ** x2``")
-maximum = _binary("maximum", "``x1`` where ``x1 > x2``, else ``x2``; the gradient goes the same way")
-minimum = _binary("minimum", "``x1`` where ``x1 < x2``, else ``x2``; the gradient goes the same way")
+maximum = _binary(
+    "maximum", "``x1`` where ``x1 > x2``, else ``x2``; the gradient goes the same way"
+)
+minimum = _binary(
+    "minimum", "``x1`` where ``x1 < x2``, else ``x2``; the gradient goes the same way"
+)
 equal = _binary("equal", "``x1 == x2`` as bool")
 not_equal = _binary("not_equal", "``x1 != x2`` as bool")
 less = _binary("less", "``x1 < x2`` as bool")
@@ -80,7 +85,7 @@ def logical_not(x: Any) -> Tensor:
 
 
 def where(condition: Any, x1: Any, x2: Any) -> Tensor:
-    """``x1`` where `condition` is true, else ``x2``; selects, so NaN in the other branch does no harm.
+    """``x1`` where `condition` is true, else ``x2``; NaN in the other branch does no harm.
 
     >>> import feedfwd as ff
     >>> ff.ops.where([True, False], 1.0, 2.0).numpy()
@@ -118,7 +123,12 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
 
 
 def reshape(x: Any, newshape: Any) -> Tensor:
-    """The same elements in another shape; one extent may be -1, None stands for a symbolic batch."""
+    """The same elements in another shape; one extent may be -1, None is a symbolic batch.
+
+    >>> import feedfwd as ff
+    >>> ff.ops.reshape([1.0, 2.0, 3.0, 4.0], (2, -1)).shape
+    (2, 2)
+    """
     return _core.reshape(x, newshape)
 
 
@@ -166,7 +176,12 @@ def broadcast_to(x: Any, shape: Sequence[int | None]) -> Tensor:
 
 
 def cast(x: Any, dtype: Any) -> Tensor:
-    """x as `dtype`: "float32", "float64", "int32", "int64" or "bool"; floats truncate to integers."""
+    """x as `dtype`: "float32", "float64", "int32", "int64" or "bool"; floats are truncated.
+
+    >>> import feedfwd as ff
+    >>> ff.ops.cast([1.7, -1.7], "int32").numpy()
+    array([ 1, -1], dtype=int32)
+    """
     return _core.cast(x, dtype)
 
 
@@ -181,7 +196,12 @@ def shape(x: Any) -> tuple[Any, ...]:
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The sum over `axis`, over everything by default, in the fixed order of the numerics contract."""
+    """The sum over `axis`, default everything, in the fixed order of docs/numerics.md.
+
+    >>> import feedfwd as ff
+    >>> ff.ops.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy()
+    array([4., 6.], dtype=float32)
+    """
     return _core.reduce("sum", x, axis, keepdims)
 
 
@@ -221,7 +241,7 @@ def stop_gradient(x: Any) -> Tensor:
 
 
 globals().update(activations.FUNCTIONS)
-__all__ = sorted(  # noqa: PLE0605
+__all__ = sorted(
     {n for n, f in globals().items() if not n.startswith("_") and callable(f) and n[0].islower()}
     - {"annotations"}
 )

@@ -4,19 +4,59 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Self = TypeVar("Self", bound="Configured")
 
 
 def snake_case(name: str) -> str:
-    """``"MeanSquaredError"`` -> ``"mean_squared_error"``."""
+    """The name as functions spell it.
+
+    >>> snake_case("MeanSquaredError")
+    'mean_squared_error'
+    """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """What to say of a name that is not known: the nearest ones that are."""
+    lower = sorted(n for n in known if n == n.lower())
+    near = difflib.get_close_matches(name.lower(), lower, 3) or lower
+    return f"{kind}: got {name!r}, expected for example {', '.join(near)}"
+
+
+class Configured:
+    """What is known by the arguments it was made with, which are its public attributes."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments this was made with."""
+        return {k: v for k, v in vars(self).items() if not k.startswith("_")}
+
+    @classmethod
+    def from_config(cls: type[Self], config: dict[str, Any]) -> Self:
+        """A new object from what ``get_config`` gave.
+
+        Raises:
+            TypeError: an argument that the class does not have.
+        """
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
 class Registry:
-    """Names of one kind, for example of losses, and what they stand for."""
+    """Names of one kind, for example of losses, and what they stand for.
+
+    >>> losses = Registry("loss")
+    >>> @losses.register("h")
+    ... def huber(): ...
+    >>> losses.find("h") is huber, losses.names()
+    (True, ['h', 'huber'])
+    """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -28,6 +68,8 @@ class Registry:
         def enter(thing: T) -> T:
             own = getattr(thing, "__name__", "")
             for name in (own, snake_case(own), *names):
+                if self._known.get(name, thing) is not thing:
+                    raise ValueError(f"{self.kind}: {name!r} is taken by {self._known[name]!r}")
                 self._known[name] = thing
             return thing
 
@@ -42,15 +84,22 @@ class Registry:
 
         Raises:
             ValueError: an unknown name; it lists the nearest known ones.
+            TypeError: no string.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"{self.kind}: got {type(name).__name__}, expected a name")
         if name in self._known:
             return self._known[name]
-        lower = [n for n in self._known if n == n.lower()]
-        near = difflib.get_close_matches(name.lower(), lower, 3) or sorted(lower)
-        raise ValueError(f"{self.kind}: got {name!r}, expected for example {', '.join(near)}")
+        raise ValueError(unknown_name(self.kind, name, self._known))
 
     def make(self, identifier: Any) -> Any:
-        """An object from a name, a class, or a config ``{"class_name": ..., "config": ...}``."""
+        """An object from a name, a class, or a config ``{"class_name": ..., "config": ...}``.
+
+        Anything else comes back as it is.
+
+        Raises:
+            ValueError: an unknown name, a dict with other keys.
+        """
         if isinstance(identifier, str):
             identifier = self.find(identifier)
         if isinstance(identifier, dict):

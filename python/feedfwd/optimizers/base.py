@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from feedfwd import _core
 from feedfwd._core import Variable
+from feedfwd.arguments import above_zero, number
 from feedfwd.optimizers.schedules import LearningRateSchedule, rate
 from feedfwd.optimizers.schedules import get as get_schedule
-from feedfwd.registry import Registry, snake_case
+from feedfwd.registry import Configured, Registry
 
 registry = Registry("optimizer")
 
@@ -30,42 +28,22 @@ SPELLINGS = {
 }
 
 
-def number(value: Any, name: str, low: float = 0.0, high: float = math.inf, open_high: bool = False) -> float:
-    """The value as a float within the bounds.
-
-    Raises:
-        TypeError: no number (bools are none). ValueError: NaN, infinite or out of bounds.
-    """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name}: got {value!r} of type {type(value).__name__}, expected a number")
-    v = float(value)
-    if not math.isfinite(v) or v < low or v > high or (open_high and v == high):
-        bound = f"at least {low:g}" if high == math.inf else f"from {low:g} to {'below ' if open_high else ''}{high:g}"
-        raise ValueError(f"{name}: got {value!r}, expected a finite number {bound}")
-    return v
-
-
-def flag(value: Any, name: str) -> bool:
-    """The value as a bool; TypeError for anything but True and False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name}: got {value!r} of type {type(value).__name__}, expected True or False")
-    return bool(value)
-
-
-class Optimizer:
+class Optimizer(Configured):
     """Base class. Subclasses name the core's update formula and pass its hyperparameters.
 
     Args:
         learning_rate: a number above or equal 0, or a schedule.
         hyper: the formula's hyperparameters.
-        weight_decay: None or the decoupled decay: ``w -= w * learning_rate * weight_decay`` before each step.
-        clipnorm: largest norm of each gradient.
+        weight_decay: None or the decoupled decay, ``w -= w * learning_rate * weight_decay`` before
+            each step.
+        clipnorm: largest Euclidean norm of each gradient.
         clipvalue: largest absolute value of each element.
         global_clipnorm: largest norm of all gradients together. At most one of the three.
-        name: a label.
+        name: a label; default the class's name in lower case.
 
     Raises:
-        TypeError: an argument of another type or name. ValueError: a value out of range, two clippings.
+        TypeError: an argument of another type or name.
+        ValueError: a value out of range, or two clippings.
     """
 
     kind: ClassVar[str] = ""
@@ -85,17 +63,18 @@ class Optimizer:
             hint = SPELLINGS.get(spelling)
             tail = f"; here it is {hint}" if hint else ""
             if hint and hasattr(type(self), "like_torch"):
-                tail += f", or use {type(self).__name__}.like_torch(...) for PyTorch's names and formula"
+                tail += f", or use {type(self).__name__}.like_torch(...) for PyTorch's formula"
             raise TypeError(f"{type(self).__name__}: unknown argument {spelling!r}{tail}")
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        given = {k: number(v, k) for k, v in clips.items() if v is not None}
-        for k, v in given.items():
-            if v == 0:
-                raise ValueError(f"{k}: got 0, expected a number above 0 or None")
+        given = {k: above_zero(v, k) for k, v in clips.items() if v is not None}
         if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)}: got both, expected at most one kind of clipping")
-        self.name = name or snake_case(type(self).__name__)
-        self.weight_decay = None if weight_decay is None else number(weight_decay, "weight_decay")
+            raise ValueError(
+                f"{' and '.join(given)}: got both, expected at most one kind of clipping"
+            )
+        self.name = name or type(self).__name__.lower()
+        self.weight_decay = (
+            None if weight_decay is None else number(weight_decay, "weight_decay", 0)
+        )
         self.clipnorm, self.clipvalue, self.global_clipnorm = (given.get(k) for k in clips)
         self.learning_rate = learning_rate
         self._excluded_ids: set[int] = set()
@@ -103,6 +82,19 @@ class Optimizer:
         self._excluded_names: list[str] = []
         self._warned = False
         self.core = _core.Optimizer(self.kind, hyper, **{k: given.get(k) for k in clips})
+
+    def __getattr__(self, name: str) -> Any:
+        # Only for names that are no attributes: the formula's hyperparameters.
+        if name in (hyper := self._hyper_config() if "core" in vars(self) else {}):
+            return hyper[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # They shape the state and the plan; a new value would be ignored.
+        if "core" in vars(self) and (name in self.core.hyper or "clip" in name):
+            kind = type(self).__name__
+            raise AttributeError(f"{kind}.{name} is fixed; make a new {kind} with another {name}")
+        super().__setattr__(name, value)
 
     @property
     def learning_rate(self) -> float | LearningRateSchedule:
@@ -114,7 +106,9 @@ class Optimizer:
         if isinstance(value, (Variable, _core.Tensor)):
             value = float(value)
         is_schedule = isinstance(value, (LearningRateSchedule, dict))
-        self._learning_rate = get_schedule(value) if is_schedule else number(value, "learning_rate")
+        self._learning_rate = (
+            get_schedule(value) if is_schedule else number(value, "learning_rate", 0)
+        )
 
     @property
     def iterations(self) -> int:
@@ -128,7 +122,12 @@ class Optimizer:
     def exclude_from_weight_decay(
         self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
     ) -> None:
-        """Keep weight decay off these variables, or off those whose names contain one of these patterns."""
+        """Keep weight decay off some variables.
+
+        Args:
+            var_list: these variables.
+            var_names: those in whose names one of these regular expressions is found.
+        """
         for variable in var_list or ():
             self._excluded_ids.add(id(variable))
             self._excluded_held.append(variable)
@@ -139,24 +138,36 @@ class Optimizer:
         return [
             v
             for v in variables
-            if id(v) in self._excluded_ids or any(re.search(n, v.name) for n in self._excluded_names)
+            if id(v) in self._excluded_ids
+            or any(re.search(n, v.name) for n in self._excluded_names)
         ]
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> None:
-        """One step on pairs of gradient and Variable; a gradient of None is skipped, with one warning.
+        """One step on pairs of gradient and Variable, of a model or not.
+
+        Gradients are Tensors, arrays or numbers. One that is None is skipped, with one warning per
+        optimizer.
 
         Raises:
-            ValueError: no pairs, all gradients None, or a gradient of another shape than its Variable.
+            ValueError: no pairs, all gradients None, or a gradient of another shape than its
+                Variable.
             TypeError: something that is no Variable.
         """
         pairs = list(grads_and_vars)
         for pair in pairs:
-            if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[1], Variable):
-                raise TypeError(f"grads_and_vars: got {pair!r}, expected pairs of gradient and Variable")
+            if (
+                not isinstance(pair, (tuple, list))
+                or len(pair) != 2
+                or not isinstance(pair[1], Variable)
+            ):
+                raise TypeError(
+                    f"grads_and_vars: got {pair!r}, expected pairs of gradient and Variable"
+                )
         connected = [(g, v) for g, v in pairs if g is not None]
         if not connected:
             raise ValueError(
-                "grads_and_vars: got no gradient that is not None; is the loss made from the variables inside the tape?"
+                "grads_and_vars: got no gradient that is not None; is the loss made from the "
+                "variables inside the tape?"
             )
         if len(connected) < len(pairs) and not self._warned:
             self._warned = True
@@ -198,9 +209,6 @@ class Optimizer:
     def _use_torch_formula(self) -> None:
         self.core.hyper = {**self.core.hyper, "torch": 1.0}
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
-
 
 def names() -> list[str]:
     """Names that ``optimizer="..."`` takes."""
@@ -211,9 +219,12 @@ def get(identifier: Any) -> Optimizer:
     """An Optimizer from a name, class, config or Optimizer.
 
     Raises:
-        ValueError: an unknown name. TypeError: something else.
+        ValueError: an unknown name; it lists the nearest known ones.
+        TypeError: something else.
     """
     made = registry.make(identifier)
     if not isinstance(made, Optimizer):
-        raise TypeError(f"optimizer: got {type(identifier).__name__}, expected a name or an Optimizer")
+        raise TypeError(
+            f"optimizer: got {type(identifier).__name__}, expected a name or an Optimizer"
+        )
     return made

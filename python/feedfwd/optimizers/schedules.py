@@ -1,4 +1,7 @@
-"""Learning-rate schedules: float64 functions of the step alone, by our own formulas (numerics, rule 7).
+"""Learning-rate schedules: float64 functions of the step alone (docs/numerics.md, rule 7).
+
+Names, arguments, defaults and formulas are those of Keras 3. Rates are at least 0 and lengths above
+0; else a schedule raises ValueError, and TypeError for what is no number.
 
 >>> import feedfwd as ff
 >>> s = ff.optimizers.schedules.ExponentialDecay(0.1, decay_steps=50, decay_rate=0.9)
@@ -16,28 +19,22 @@ import numpy as np
 
 from feedfwd import _core
 from feedfwd._core import Tensor
-from feedfwd.registry import Registry
+from feedfwd.arguments import above_zero, flag, number
+from feedfwd.registry import Configured, Registry
 
 _registry = Registry("schedule")
 
 
-def _number(value: Any, name: str, low: float = -math.inf) -> float:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name}: got {value!r}, expected a number")
-    if not math.isfinite(value) or value < low:
-        raise ValueError(f"{name}: got {value!r}, expected a finite number of at least {low:g}")
-    return float(value)
+class LearningRateSchedule(Configured):
+    """Base class: define ``rate(step)``, a float; ``schedule(step)`` gives it as a Tensor.
 
-
-def _steps(value: Any, name: str) -> float:
-    v = _number(value, name)
-    if v <= 0:
-        raise ValueError(f"{name}: got {value!r}, expected a number above 0")
-    return v
-
-
-class LearningRateSchedule:
-    """Base class: define ``rate(step)``, a float; ``schedule(step)`` gives it as a Tensor."""
+    >>> import feedfwd as ff
+    >>> class Halving(ff.optimizers.schedules.LearningRateSchedule):
+    ...     def rate(self, step):
+    ...         return 0.5 ** (step // 100)
+    >>> ff.optimizers.SGD(Halving()).rate_at(250)
+    0.25
+    """
 
     def rate(self, step: float) -> float:
         """The learning rate of the step with this number, from 0; what a subclass defines."""
@@ -47,18 +44,6 @@ class LearningRateSchedule:
         """The rate as a 0-d float64 Tensor."""
         return _core.convert(np.float64(self.rate(float(step))))
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments this was made with."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
-        """The schedule that ``get_config`` describes."""
-        return cls(**config)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
-
 
 def rate(schedule: Any, step: int) -> float:
     """The learning rate at `step` of a number, a LearningRateSchedule or one of the user's own."""
@@ -67,13 +52,21 @@ def rate(schedule: Any, step: int) -> float:
     own = type(schedule).__call__ is not LearningRateSchedule.__call__
     value = float(schedule(step)) if own else schedule.rate(step)
     if not value >= 0 or math.isinf(value):
-        raise ValueError(f"learning_rate: {schedule!r} gave {value} at step {step}, expected a finite number of at least 0")
+        raise ValueError(
+            f"learning_rate: {schedule!r} gave {value} at step {step}, expected a finite number of "
+            "at least 0"
+        )
     return value
 
 
 @_registry.register()
 class ExponentialDecay(LearningRateSchedule):
-    """``initial decay_rate^(step / decay_steps)``; the exponent is cut to an integer with `staircase`."""
+    """``initial decay_rate^(step / decay_steps)``, with `staircase` the exponent cut to an integer.
+
+    >>> from feedfwd.optimizers.schedules import ExponentialDecay
+    >>> ExponentialDecay(0.5, 10, 0.5, staircase=True).rate(19)
+    0.25
+    """
 
     def __init__(
         self,
@@ -83,19 +76,26 @@ class ExponentialDecay(LearningRateSchedule):
         staircase: bool = False,
         name: str = "ExponentialDecay",
     ) -> None:
-        self.initial_learning_rate = _number(initial_learning_rate, "initial_learning_rate", 0)
-        self.decay_steps = _steps(decay_steps, "decay_steps")
-        self.decay_rate = _number(decay_rate, "decay_rate", 0)
-        self.staircase, self.name = bool(staircase), name
+        self.initial_learning_rate = number(initial_learning_rate, "initial_learning_rate", 0)
+        self.decay_steps = above_zero(decay_steps, "decay_steps")
+        self.decay_rate = number(decay_rate, "decay_rate", 0)
+        self.staircase, self.name = flag(staircase, "staircase"), name
 
     def rate(self, step: float) -> float:
         p = step / self.decay_steps
-        return self.initial_learning_rate * _core.scalar("pow", self.decay_rate, math.floor(p) if self.staircase else p)
+        return self.initial_learning_rate * _core.scalar(
+            "pow", self.decay_rate, math.floor(p) if self.staircase else p
+        )
 
 
 @_registry.register()
 class InverseTimeDecay(LearningRateSchedule):
-    """``initial / (1 + decay_rate step / decay_steps)``; the quotient is cut to an integer with `staircase`."""
+    """``initial / (1 + decay_rate q)``, q = step / decay_steps, with `staircase` cut to an integer.
+
+    >>> from feedfwd.optimizers.schedules import InverseTimeDecay
+    >>> InverseTimeDecay(0.5, 10, 1.0).rate(10)
+    0.25
+    """
 
     def __init__(
         self,
@@ -105,28 +105,39 @@ class InverseTimeDecay(LearningRateSchedule):
         staircase: bool = False,
         name: str = "InverseTimeDecay",
     ) -> None:
-        self.initial_learning_rate = _number(initial_learning_rate, "initial_learning_rate", 0)
-        self.decay_steps = _steps(decay_steps, "decay_steps")
-        self.decay_rate = _number(decay_rate, "decay_rate", 0)
-        self.staircase, self.name = bool(staircase), name
+        self.initial_learning_rate = number(initial_learning_rate, "initial_learning_rate", 0)
+        self.decay_steps = above_zero(decay_steps, "decay_steps")
+        self.decay_rate = number(decay_rate, "decay_rate", 0)
+        self.staircase, self.name = flag(staircase, "staircase"), name
 
     def rate(self, step: float) -> float:
         p = step / self.decay_steps
-        return self.initial_learning_rate / (1 + self.decay_rate * (math.floor(p) if self.staircase else p))
+        return self.initial_learning_rate / (
+            1 + self.decay_rate * (math.floor(p) if self.staircase else p)
+        )
 
 
 @_registry.register()
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """``values[i]`` for the first i with ``step <= boundaries[i]``, the last value beyond."""
+    """``values[i]`` for the first i with ``step <= boundaries[i]``, the last value beyond.
+
+    >>> from feedfwd.optimizers.schedules import PiecewiseConstantDecay
+    >>> s = PiecewiseConstantDecay([100], [0.1, 0.01])
+    >>> s.rate(100), s.rate(101)
+    (0.1, 0.01)
+    """
 
     def __init__(
         self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant"
     ) -> None:
-        self.boundaries = [_number(b, "boundaries") for b in boundaries]
-        self.values = [_number(v, "values", 0) for v in values]
+        self.boundaries = [number(b, "boundaries") for b in boundaries]
+        self.values = [number(v, "values", 0) for v in values]
         self.name = name
         if len(self.values) != len(self.boundaries) + 1:
-            raise ValueError(f"values: got {len(self.values)}, expected {len(self.boundaries) + 1}: one more than boundaries")
+            raise ValueError(
+                f"values: got {len(self.values)}, expected {len(self.boundaries) + 1}: "
+                "one more than boundaries"
+            )
         if self.boundaries != sorted(self.boundaries):
             raise ValueError(f"boundaries: got {self.boundaries}, expected rising numbers")
 
@@ -137,7 +148,14 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 @_registry.register()
 class PolynomialDecay(LearningRateSchedule):
-    """``(initial - end) (1 - step / decay_steps)^power + end``, then end; with `cycle` the steps are multiplied."""
+    """``(initial - end) (1 - step / decay_steps)^power + end``, and end from decay_steps on.
+
+    With `cycle` decay_steps is multiplied by the smallest integer that keeps it at or above step.
+
+    >>> from feedfwd.optimizers.schedules import PolynomialDecay
+    >>> PolynomialDecay(1.0, 100, 0.5).rate(50)
+    0.75
+    """
 
     def __init__(
         self,
@@ -148,10 +166,10 @@ class PolynomialDecay(LearningRateSchedule):
         cycle: bool = False,
         name: str = "PolynomialDecay",
     ) -> None:
-        self.initial_learning_rate = _number(initial_learning_rate, "initial_learning_rate", 0)
-        self.decay_steps = _steps(decay_steps, "decay_steps")
-        self.end_learning_rate = _number(end_learning_rate, "end_learning_rate", 0)
-        self.power, self.cycle, self.name = _number(power, "power"), bool(cycle), name
+        self.initial_learning_rate = number(initial_learning_rate, "initial_learning_rate", 0)
+        self.decay_steps = above_zero(decay_steps, "decay_steps")
+        self.end_learning_rate = number(end_learning_rate, "end_learning_rate", 0)
+        self.power, self.cycle, self.name = number(power, "power"), flag(cycle, "cycle"), name
 
     def rate(self, step: float) -> float:
         steps = self.decay_steps
@@ -167,6 +185,14 @@ class PolynomialDecay(LearningRateSchedule):
 class CosineDecay(LearningRateSchedule):
     """Half a cosine from the initial rate to ``alpha`` times it, after an optional linear warm-up.
 
+    ``initial ((1 - alpha) (1 + cos(pi step / decay_steps)) / 2 + alpha)``; with `warmup_target` the
+    rate first rises in `warmup_steps` steps from initial to that, and falls from there.
+
+    >>> from feedfwd.optimizers.schedules import CosineDecay
+    >>> s = CosineDecay(0.0, 100, warmup_target=1.0, warmup_steps=10)
+    >>> s.rate(5), s.rate(10), s.rate(110)
+    (0.5, 1.0, 0.0)
+
     Source: Loshchilov and Hutter, 2017.
     """
 
@@ -179,11 +205,13 @@ class CosineDecay(LearningRateSchedule):
         warmup_target: float | None = None,
         warmup_steps: float = 0,
     ) -> None:
-        self.initial_learning_rate = _number(initial_learning_rate, "initial_learning_rate", 0)
-        self.decay_steps = _steps(decay_steps, "decay_steps")
-        self.alpha, self.name = _number(alpha, "alpha", 0), name
-        self.warmup_target = None if warmup_target is None else _number(warmup_target, "warmup_target", 0)
-        self.warmup_steps = _number(warmup_steps, "warmup_steps", 0)
+        self.initial_learning_rate = number(initial_learning_rate, "initial_learning_rate", 0)
+        self.decay_steps = above_zero(decay_steps, "decay_steps")
+        self.alpha, self.name = number(alpha, "alpha", 0), name
+        self.warmup_target = (
+            None if warmup_target is None else number(warmup_target, "warmup_target", 0)
+        )
+        self.warmup_steps = number(warmup_steps, "warmup_steps", 0)
 
     def rate(self, step: float) -> float:
         top = self.initial_learning_rate
@@ -199,7 +227,12 @@ class CosineDecay(LearningRateSchedule):
 
 @_registry.register()
 class CosineDecayRestarts(LearningRateSchedule):
-    """Cosine decays, each ``t_mul`` times as long and from ``m_mul`` times the rate of the one before.
+    """Cosine decays, each `t_mul` times as long and from `m_mul` times the rate of the last.
+
+    >>> from feedfwd.optimizers.schedules import CosineDecayRestarts
+    >>> s = CosineDecayRestarts(1.0, 10, m_mul=0.5)
+    >>> s.rate(0), s.rate(10), s.rate(30)
+    (1.0, 0.5, 0.25)
 
     Source: Loshchilov and Hutter, 2017.
     """
@@ -213,10 +246,10 @@ class CosineDecayRestarts(LearningRateSchedule):
         alpha: float = 0.0,
         name: str = "SGDRDecay",
     ) -> None:
-        self.initial_learning_rate = _number(initial_learning_rate, "initial_learning_rate", 0)
-        self.first_decay_steps = _steps(first_decay_steps, "first_decay_steps")
-        self.t_mul, self.m_mul = _number(t_mul, "t_mul", 1), _number(m_mul, "m_mul", 0)
-        self.alpha, self.name = _number(alpha, "alpha", 0), name
+        self.initial_learning_rate = number(initial_learning_rate, "initial_learning_rate", 0)
+        self.first_decay_steps = above_zero(first_decay_steps, "first_decay_steps")
+        self.t_mul, self.m_mul = number(t_mul, "t_mul", 1), number(m_mul, "m_mul", 0)
+        self.alpha, self.name = number(alpha, "alpha", 0), name
 
     def rate(self, step: float) -> float:
         length, scale = self.first_decay_steps, 1.0
@@ -227,8 +260,15 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 
 def get(identifier: Any) -> LearningRateSchedule:
-    """A schedule from its config, or itself."""
+    """A schedule from its config, or itself.
+
+    Raises:
+        ValueError: an unknown name.
+        TypeError: something else.
+    """
     made = _registry.make(identifier)
     if not isinstance(made, LearningRateSchedule):
-        raise TypeError(f"schedule: got {type(identifier).__name__}, expected a LearningRateSchedule")
+        raise TypeError(
+            f"schedule: got {type(identifier).__name__}, expected a LearningRateSchedule"
+        )
     return made
