@@ -1,6 +1,7 @@
 #include "core/random.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -72,10 +73,18 @@ std::vector<int64_t> shuffled(int64_t n, uint64_t seed, uint32_t epoch) {
   Words words(seed, epoch, stream_of(0, Purpose::shuffle));
   std::vector<uint32_t> keys(static_cast<size_t>(n));
   for (uint32_t& key : keys) key = words.next();
-  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::vector<int64_t> order(static_cast<size_t>(n)), sorted(order.size());
   std::iota(order.begin(), order.end(), int64_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t i, int64_t j) { return keys[i] < keys[j]; });
+  // Radix sort, least significant digit first: stable, and several times faster than comparing.
+  constexpr int kBits = 11, kDigits = 1 << kBits;
+  for (int shift = 0; shift < 32; shift += kBits) {
+    std::array<int64_t, kDigits + 1> start{};
+    const auto digit = [&](int64_t i) { return (keys[i] >> shift) & (kDigits - 1); };
+    for (int64_t i = 0; i < n; ++i) ++start[digit(i) + 1];
+    for (int d = 0; d < kDigits; ++d) start[d + 1] += start[d];
+    for (int64_t i : order) sorted[start[digit(i)]++] = i;
+    order.swap(sorted);
+  }
   return order;
 }
 

@@ -2,6 +2,7 @@
 #include "cpu/code.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 
 #include "cpu/float_state.h"
@@ -11,13 +12,18 @@ namespace feedfwd {
 
 // An operand's share of a tile of fused elementwise instructions: several of them fit the L1 cache.
 constexpr int64_t kTileElements = 1024;
+// Trials of one thread against the team: of that many steps each, and none for steps that long.
+constexpr int kTrials = 6;
+constexpr int64_t kTrialSteps = 8;
+constexpr double kCertainNs = 2e6;
 
 void CpuCode::prepare(int parts) {
   if (parts == parts_) return;
   int64_t bytes = 0;
   for (const Unit& u : units_) {
     if (u.kind == Kind::whole) {
-      bytes = std::max(bytes, kernels_.scratch_bytes(u.op, capacity_, parts));
+      bytes = std::max({bytes, kernels_.scratch_bytes(u.op, capacity_, parts),
+                        kernels_.scratch_bytes(u.op, capacity_, 1)});
     }
   }
   scratch_stride_ = round_up(bytes, 128);  // no two parts on one (pair of) cache lines
@@ -38,23 +44,39 @@ void CpuCode::submit(StepState& state, int64_t steps) {
   bad_step_.store(state.bad_step, std::memory_order_relaxed);
   const int parts = all_solo_ ? 1 : team().parts();
   prepare(parts);
-  StepState end;
-  const StepState start = state;
-  team().run(parts, [&](Worker& worker) { work(worker, start, steps, end); });
-  state = end;
+  const int64_t end = state.index + 1 + steps;
+  const bool try_out = parts > 1 && step_ns_ < kCertainNs;
+  int64_t left = steps;
+  while (state.bad_step < 0 && left > 0) {
+    if (!try_out || pace_.trials >= kTrials) {
+      run_steps(state, left, try_out && pace_.best[0] < pace_.best[1] ? 1 : parts);
+      break;
+    }
+    const int mode = pace_.trials++ % 2;
+    const int64_t count = std::min(left, kTrialSteps);
+    left -= count;
+    const auto begun = std::chrono::steady_clock::now();
+    run_steps(state, count, mode == 0 ? 1 : parts);
+    const std::chrono::duration<double, std::nano> taken = std::chrono::steady_clock::now() - begun;
+    pace_.best[mode] = std::min(pace_.best[mode], taken.count() / static_cast<double>(count));
+  }
+  // After a loss that is not finite the rest of the run changes nothing any more.
+  for (int64_t n = state.index + 1; n < end; ++n) {
+    state.losses[n] = std::numeric_limits<double>::quiet_NaN();
+  }
   if (!keep_losses) state.losses = nullptr;
+}
+
+void CpuCode::run_steps(StepState& state, int64_t steps, int parts) {
+  const StepState start = state;
+  team().run(parts, [&](Worker& worker) { work(worker, start, steps, state); });
 }
 
 void CpuCode::work(Worker& worker, const StepState& start, int64_t steps, StepState& end) {
   StepState state = start;
   int64_t seen = state.bad_step;
-  // After a loss that is not finite the rest of the run changes nothing any more.
   for (int64_t n = 0; n < steps && seen < 0; ++n) step(worker, state, seen);
-  if (worker.id != 0) return;
-  for (int64_t n = state.index + 1; n < start.index + 1 + steps; ++n) {
-    state.losses[n] = std::numeric_limits<double>::quiet_NaN();
-  }
-  end = state;
+  if (worker.id == 0) end = state;
 }
 
 void CpuCode::step(Worker& worker, StepState& state, int64_t& seen) {

@@ -43,6 +43,7 @@ class CpuCode : public Code {
   void place_barriers(double solo_ns);
   void prepare(int parts);
 
+  void run_steps(StepState& state, int64_t steps, int parts);
   void work(Worker& worker, const StepState& start, int64_t steps, StepState& end);
   void step(Worker& worker, StepState& state, int64_t& seen);
   void run_unit(const Unit& unit, StepState& state, int part, int parts);
@@ -55,6 +56,15 @@ class CpuCode : public Code {
   std::deque<std::vector<BoundRef>> refs_;  // what units_ point to
   std::vector<std::shared_ptr<void>> temporaries_;
   bool all_solo_ = true;
+  double step_ns_ = 0;  // estimated work of a step
+
+  // One thread against the team, nanoseconds per step: both are tried on a few steps, and the
+  // faster goes on. Which one it is never shows in the bits.
+  struct Pace {
+    int trials = 0;
+    double best[2] = {1e300, 1e300};  // alone, team
+  };
+  Pace pace_;
   int parts_ = 0;
   int64_t scratch_stride_ = 0;  // bytes of one part's
   std::shared_ptr<void> scratch_;
