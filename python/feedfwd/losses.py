@@ -22,9 +22,8 @@ from feedfwd.arguments import flag, number
 from feedfwd.registry import Configured, Registry, snake_case
 
 _registry = Registry("loss")
-EPSILON = (
-    1e-7  # before a logarithm probabilities are clipped to [EPSILON, 1 - EPSILON], as in Keras
-)
+# Probabilities are clipped to [EPSILON, 1 - EPSILON] before a logarithm, as in Keras.
+EPSILON = 1e-7
 REDUCTIONS = ("sum_over_batch_size", "sum", "none")
 
 

@@ -199,3 +199,12 @@ def test_inputs_are_not_changed():
     t, p, w = np.ones((2, 2)), np.full((2, 2), 0.5), np.ones(2)
     ff.losses.CategoricalCrossentropy(label_smoothing=0.5)(t, p, w)
     assert (t == 1).all() and (p == 0.5).all() and (w == 1).all()
+
+
+def test_probabilities_of_0_and_1_are_clipped():
+    """To 1e-7 and 1 - 1e-7, as in Keras: a finite loss, and no gradient beyond the clip."""
+    far = -np.log(1e-7)
+    value, got = grad(ff.losses.BinaryCrossentropy(), [[1.0, 0.0]], np.array([[0.0, 1.0]]))
+    assert value == pytest.approx(far, rel=1e-8) and (got == 0).all()
+    value, got = grad(ff.losses.SparseCategoricalCrossentropy(), [0], np.array([[0.0, 1.0]]))
+    assert value == pytest.approx(far, rel=1e-12) and (got == 0).all()

@@ -248,3 +248,40 @@ def test_hyperparameters_are_read_only():
             setattr(adam, name, 0.1)
     with pytest.raises(AttributeError, match="no attribute 'momentum'"):
         _ = adam.momentum
+
+
+def test_pytorchs_momentum_keeps_the_rate_outside():
+    """Where the rate changes the two formulas part: m = 0.5 m + g, w -= lr m against m in steps."""
+    # torch: -2, then -0.5 * 1.5; Keras: -2, then 0.5 * -2 - 0.5
+    for make, want in ((ff.optimizers.SGD.like_torch, -2.75), (ff.optimizers.SGD, -3.5)):
+        v, sgd = ff.Variable(0.0), make(2.0, momentum=0.5)
+        sgd.apply_gradients([(1.0, v)])
+        sgd.learning_rate = 0.5
+        sgd.apply_gradients([(1.0, v)])
+        assert float(v) == want
+
+
+def test_polynomial_decay_that_cycles():
+    s = ff.optimizers.schedules.PolynomialDecay(1.0, 10, 0.0, power=1.0, cycle=True)
+    assert [s.rate(t) for t in (0, 5, 10, 15, 20, 25)] == [1.0, 0.5, 0.0, 0.25, 0.0, 1 - 25 / 30]
+
+
+def test_amsgrad_of_pytorch():
+    """Keeps the largest second moment, whose root is divided by sqrt(1 - b2^t) before epsilon."""
+    v = ff.Variable(np.float64(0))
+    adam = ff.optimizers.Adam.like_torch(0.1, (0.5, 0.5), 0.25, amsgrad=True)
+    w, m, s, top = 0.0, 0.0, 0.0, 0.0
+    for t, g in enumerate([4.0, 0.5, -1.0], 1):
+        adam.apply_gradients([(g, v)])
+        m, s = 0.5 * m + 0.5 * g, 0.5 * s + 0.5 * g * g
+        top = max(top, s)
+        w -= 0.1 / (1 - 0.5**t) * m / (math.sqrt(top) / math.sqrt(1 - 0.5**t) + 0.25)
+        assert float(v) == pytest.approx(w, abs=1e-14)
+
+
+@pytest.mark.parametrize("bad", [0, -1, math.nan, math.inf])
+def test_schedules_have_lengths_above_0(bad):
+    with pytest.raises(ValueError, match="decay_steps: got"):
+        ff.optimizers.schedules.CosineDecay(0.1, bad)
+    with pytest.raises(TypeError, match="staircase"):
+        ff.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5, staircase=1)
