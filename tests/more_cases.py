@@ -74,41 +74,95 @@ def add(name: str, call: Any, oracle: Any, *builders: Any, **options: Any) -> No
 
 # --- integers, booleans, casts -----------------------------------------------------------------
 
-ties, flags, whole = of("n", "m", draw="ties"), of("n", "m", draw="flags"), of("n", "m", draw="whole")
+ties, flags, whole = (
+    of("n", "m", draw="ties"),
+    of("n", "m", draw="flags"),
+    of("n", "m", draw="whole"),
+)
 for name in ("logical_and", "logical_or"):
     add(name, getattr(ff.ops, name), getattr(np, name), flags, of("m", draw="flags"), smooth=False)
 add("logical_not", ff.ops.logical_not, np.logical_not, flags, smooth=False)
-add("operators_logical", lambda a, b: (a & b) | ~a, lambda a, b: (a & b) | ~a, flags,
-    of("m", draw="flags"), smooth=False)
+add(
+    "operators_logical",
+    lambda a, b: (a & b) | ~a,
+    lambda a, b: (a & b) | ~a,
+    flags,
+    of("m", draw="flags"),
+    smooth=False,
+)
 for name in ("add", "subtract", "multiply", "maximum", "minimum", "divide", "floor_divide", "mod"):
-    add(f"int_{name}", getattr(ff.ops, name), getattr(np, name), whole, of("m", draw="divisor"),
-        smooth=False)
+    add(
+        f"int_{name}",
+        getattr(ff.ops, name),
+        getattr(np, name),
+        whole,
+        of("m", draw="divisor"),
+        smooth=False,
+    )
 for name in ("floor_divide", "mod"):  # signs: the floor, not the truncation
     for by in (2.0, -3.0):
-        add(f"{name}_by_{by}", lambda x, f=name, b=by: getattr(ff.ops, f)(x, b),
-            lambda x, f=name, b=by: getattr(np, f)(x, b))
+        add(
+            f"{name}_by_{by}",
+            lambda x, f=name, b=by: getattr(ff.ops, f)(x, b),
+            lambda x, f=name, b=by: getattr(np, f)(x, b),
+        )
 for op in ("sum", "mean", "max", "min"):
-    add(f"int_{op}", lambda x, f=op: getattr(ff.ops, f)(x, -1), lambda x, f=op: getattr(x, f)(-1),
-        whole, smooth=False, terms=0)
+    add(
+        f"int_{op}",
+        lambda x, f=op: getattr(ff.ops, f)(x, -1),
+        lambda x, f=op: getattr(x, f)(-1),
+        whole,
+        smooth=False,
+        terms=0,
+    )
 add("count", lambda x: ff.ops.sum(x, -1), lambda x: x.sum(-1), flags, smooth=False)
-add("cast_int32", lambda x: ff.ops.cast(x, "int32"), lambda x: np.trunc(x).astype(np.int32),
-    smooth=False)
-add("cast_int64", lambda x: ff.ops.cast(x * 1e6, "int64"),
-    lambda x: np.trunc(x * 1e6).astype(np.int64), ties, smooth=False)
+add(
+    "cast_int32",
+    lambda x: ff.ops.cast(x, "int32"),
+    lambda x: np.trunc(x).astype(np.int32),
+    smooth=False,
+)
+add(
+    "cast_int64",
+    lambda x: ff.ops.cast(x * 1e6, "int64"),
+    lambda x: np.trunc(x * 1e6).astype(np.int64),
+    ties,
+    smooth=False,
+)
 add("cast_bool", lambda x: ff.ops.cast(x, "bool"), lambda x: x != 0, ties, smooth=False)
 add("cast_from_int", lambda x: ff.ops.cast(x, "float64"), ref.f64, whole, smooth=False)
 add("cast_from_bool", lambda x: ff.ops.cast(x, "float32"), ref.f64, flags, smooth=False)
 add("cast_up", lambda x: ff.ops.cast(x, "float64") * 2.0, lambda x: 2 * x)
-add("one_hot", lambda x: ff.ops.one_hot(x, 5, "float64"), lambda x: ref.one_hot(x, 5), whole,
-    smooth=False)  # most of them out of range
+add(
+    "one_hot",
+    lambda x: ff.ops.one_hot(x, 5, "float64"),
+    lambda x: ref.one_hot(x, 5),
+    whole,
+    smooth=False,
+)  # most of them out of range
 for axis in (None, 0, 1):
-    add(f"argmax_ties_{axis}", lambda x, a=axis: ff.ops.argmax(x, a),
-        lambda x, a=axis: ref.argmax(x, a), ties, smooth=False, batch=(0,) if axis else None)
-add("where_row", ff.ops.where, np.where, of("n", 1, draw="flags"), of("n", "m"), of("m"),
-    batch=(0, 1))
-add("where_not_a_number",  # the branch not taken does no harm, to the gradient neither
+    add(
+        f"argmax_ties_{axis}",
+        lambda x, a=axis: ff.ops.argmax(x, a),
+        lambda x, a=axis: ref.argmax(x, a),
+        ties,
+        smooth=False,
+        batch=(0,) if axis else None,
+    )
+add(
+    "where_row",
+    ff.ops.where,
+    np.where,
+    of("n", 1, draw="flags"),
+    of("n", "m"),
+    of("m"),
+    batch=(0, 1),
+)
+add(
+    "where_not_a_number",  # the branch not taken does no harm, to the gradient neither
     lambda x: ff.ops.where(x > 0.0, ff.ops.sqrt(ff.ops.where(x > 0.0, x, 1.0)), 0.0),
-    lambda x: np.sqrt(np.maximum(x, 0)))
+    lambda x: np.sqrt(np.maximum(x, 0)),
+)
 
 # --- forms, products, reductions ---------------------------------------------------------------
 
@@ -131,34 +185,65 @@ FORMS: dict[str, tuple[Any, Any, tuple[int, ...] | None]] = {
 }
 for name, (call, build, batch) in FORMS.items():
     add(name, call, call, build, batch=batch)
-add("transpose_all", lambda x: ff.ops.transpose(x, (2, 0, 1)),
-    lambda x: np.transpose(x, (2, 0, 1)), cube, batch=None)
+add(
+    "transpose_all",
+    lambda x: ff.ops.transpose(x, (2, 0, 1)),
+    lambda x: np.transpose(x, (2, 0, 1)),
+    cube,
+    batch=None,
+)
 add("reshape_flat", lambda x: ff.ops.reshape(x, (-1,)), np.ravel, batch=None)
 add("expand_dims", lambda x: ff.ops.expand_dims(x, 1), lambda x: x[:, None])
 add("squeeze", lambda x: ff.ops.squeeze(x, -1), lambda x: x[..., 0], of("n", "m", 1))
-add("concatenate_three", lambda x, y: ff.ops.concatenate([x, y, x], 1),
-    lambda x, y: np.concatenate([x, y, x], 1), cube, of("n", 2, "m"), batch=(0, 1))
+add(
+    "concatenate_three",
+    lambda x, y: ff.ops.concatenate([x, y, x], 1),
+    lambda x, y: np.concatenate([x, y, x], 1),
+    cube,
+    of("n", 2, "m"),
+    batch=(0, 1),
+)
 add("power_row", ff.ops.power, np.power, of("n", "m", draw="positive"), of("m"), terms=64)
 add("outer", ff.ops.multiply, np.multiply, of("n", 1), of(1, "m"))
-for name, axis, keep in (("last", -1, True), ("front", (0, 1), False), ("ends", (0, -1), True),
-                         ("none", (), False)):
+for name, axis, keep in (
+    ("last", -1, True),
+    ("front", (0, 1), False),
+    ("ends", (0, -1), True),
+    ("none", (), False),
+):
     for op in ("mean", "max", "min"):
         make = lambda rng, n, m: (rng.permutation(n * THIRD * m).reshape(n, THIRD, m) - n) / 16.0  # noqa: E731
-        add(f"{op}_{name}", lambda x, o=op, a=axis, k=keep: getattr(ff.ops, o)(x, a, k),
-            lambda x, o=op, a=axis, k=keep: getattr(np, o)(x, axis=a, keepdims=k), make,
-            batch=(0,) if axis in (-1, ()) else None, terms=0)
+        add(
+            f"{op}_{name}",
+            lambda x, o=op, a=axis, k=keep: getattr(ff.ops, o)(x, a, k),
+            lambda x, o=op, a=axis, k=keep: getattr(np, o)(x, axis=a, keepdims=k),
+            make,
+            batch=(0,) if axis in (-1, ()) else None,
+            terms=0,
+        )
 add("matmul_batch_by_variable", ff.ops.matmul, np.matmul, of("n", "m"), of("m", THIRD), terms=0)
 add("matmul_narrow_by_variable", ff.ops.matmul, np.matmul, of("n", "m"), of("m", 3), terms=0)
-add("matmul_narrow_transposed", lambda a, b: a @ ff.ops.transpose(b), lambda a, b: a @ b.T,
-    of("n", "m"), of(2, "m"), terms=0)
+add(
+    "matmul_narrow_transposed",
+    lambda a, b: a @ ff.ops.transpose(b),
+    lambda a, b: a @ b.T,
+    of("n", "m"),
+    of(2, "m"),
+    terms=0,
+)
 add("matmul_vector_matrix", ff.ops.matmul, np.matmul, of("n"), of("n", "m"), batch=None, terms=0)
 add("matmul_vector_vector", ff.ops.matmul, np.matmul, of("m"), of("m"), batch=None, terms=0)
 add("matmul_cube_vector", ff.ops.matmul, np.matmul, of("n", 3, "m"), of("m"), terms=0)
 for name in ("softmax", "log_softmax"):
     for axis in (0, 1):
-        add(f"{name}_cube_{axis}", lambda x, f=name, a=axis: getattr(ff.ops, f)(x, a),
+        add(
+            f"{name}_cube_{axis}",
+            lambda x, f=name, a=axis: getattr(ff.ops, f)(x, a),
             lambda x, f=name, a=axis: np.moveaxis(getattr(ref, f)(np.moveaxis(x, a, -1)), -1, a),
-            cube, batch=(0,) if axis else None, terms=0)
+            cube,
+            batch=(0,) if axis else None,
+            terms=0,
+        )
 
 # --- losses on class numbers and with weights --------------------------------------------------
 
@@ -166,24 +251,43 @@ for logits in (False, True):
     build = of("n", "m") if logits else of("n", "m", draw="shares")
     options = {"from_logits": logits}
     tag = "_logits" if logits else ""
-    add(f"sparse_crossentropy{tag}",
+    add(
+        f"sparse_crossentropy{tag}",
         lambda t, p, o=options: ff.losses.sparse_categorical_crossentropy(t, p, **o),
         lambda t, p, o=options: ref.LOSSES["SparseCategoricalCrossentropy"](t, p, **o)[0],
-        of("n", draw="classes"), build, batch=(0, 1), terms=0)
-    for name, target in (("SparseCategoricalCrossentropy", of("n", draw="classes")),
-                         ("CategoricalCrossentropy", of("n", "m", draw="shares")),
-                         ("BinaryCrossentropy", of("n", "m", draw="shares"))):
-        add(f"weighted_{name}{tag}",
+        of("n", draw="classes"),
+        build,
+        batch=(0, 1),
+        terms=0,
+    )
+    for name, target in (
+        ("SparseCategoricalCrossentropy", of("n", draw="classes")),
+        ("CategoricalCrossentropy", of("n", "m", draw="shares")),
+        ("BinaryCrossentropy", of("n", "m", draw="shares")),
+    ):
+        add(
+            f"weighted_{name}{tag}",
             lambda t, p, w, f=name, o=options: getattr(ff.losses, f)(**o)(t, p, w),
             lambda t, p, w, f=name, o=options: ref.loss(f, t, p, w, **o)[0],
-            target, build if name != "BinaryCrossentropy" or logits else
-            lambda rng, n, m: rng.uniform(0.1, 0.9, (n, m)),
-            of("n", draw="positive"), batch=None, terms=0)
+            target,
+            build
+            if name != "BinaryCrossentropy" or logits
+            else lambda rng, n, m: rng.uniform(0.1, 0.9, (n, m)),
+            of("n", draw="positive"),
+            batch=None,
+            terms=0,
+        )
 for name in ("MeanSquaredError", "MeanAbsoluteError"):
-    add(f"weighted_{name}", lambda t, p, w, f=name: getattr(ff.losses, f)()(t, p, w),
-        lambda t, p, w, f=name: ref.loss(f, t, p, w)[0], of("n", "m", draw="positive"),
-        lambda rng, n, m: rng.uniform(-3, -0.3, (n, m)), of("n", draw="positive"), batch=None,
-        terms=0)
+    add(
+        f"weighted_{name}",
+        lambda t, p, w, f=name: getattr(ff.losses, f)()(t, p, w),
+        lambda t, p, w, f=name: ref.loss(f, t, p, w)[0],
+        of("n", "m", draw="positive"),
+        lambda rng, n, m: rng.uniform(-3, -0.3, (n, m)),
+        of("n", draw="positive"),
+        batch=None,
+        terms=0,
+    )
 
 # --- layers ------------------------------------------------------------------------------------
 
@@ -206,18 +310,36 @@ def masked(x: Any, step: int) -> Any:
 
 weights = of("m", THIRD), of(THIRD)
 for name in ref.ACTIVATIONS:
-    add(f"dense_{name}", dense(name), lambda x, w, b, f=name: ref.dense(x, w, b, f),
-        of("n", "m"), *weights, terms=0)
+    add(
+        f"dense_{name}",
+        dense(name),
+        lambda x, w, b, f=name: ref.dense(x, w, b, f),
+        of("n", "m"),
+        *weights,
+        terms=0,
+    )
 add("dense_no_bias", dense(None), np.matmul, of("n", "m"), weights[0], terms=0)
-add("dense_cube", dense("tanh"), lambda x, w, b: np.tanh(x @ w + b), of("n", 3, "m"), *weights,
-    terms=0)
+add(
+    "dense_cube",
+    dense("tanh"),
+    lambda x, w, b: np.tanh(x @ w + b),
+    of("n", 3, "m"),
+    *weights,
+    terms=0,
+)
 add("flatten", lambda x: ff.layers.Flatten().call(x), lambda x: x.reshape(len(x), -1), cube)
 add("activation_layer", lambda x: ff.layers.Activation("silu").call(x), ref.silu)
 for step in (0, 3):
-    add(f"dropout_{step}", lambda x, s=step: masked(x, s),
-        lambda x, s=step: ref.dropout(x, 0.4, 2**40 + 11, s, 5))
-add("dropout_layer", lambda x: ff.layers.Dropout(0.3, seed=9, dtype=str(x.dtype))(x, training=True),
-    lambda x: ref.dropout(x, 0.3, 9, 0, _core.stream_of(0, "dropout")))
+    add(
+        f"dropout_{step}",
+        lambda x, s=step: masked(x, s),
+        lambda x, s=step: ref.dropout(x, 0.4, 2**40 + 11, s, 5),
+    )
+add(
+    "dropout_layer",
+    lambda x: ff.layers.Dropout(0.3, seed=9, dtype=str(x.dtype))(x, training=True),
+    lambda x: ref.dropout(x, 0.3, 9, 0, _core.stream_of(0, "dropout")),
+)
 add("dropout_predicting", lambda x: ff.layers.Dropout(0.3).call(x), ref.f64)
 BY_NAME = {row.name: row for row in ROWS}
 assert len(BY_NAME) == len(ROWS)

@@ -128,6 +128,9 @@ DType data_dtype(const std::string& name) {
 }
 
 DType parse_dtype(const py::handle& x, const char* argument) {
+  if (x.is_none())  // NumPy's float64, which nobody means here
+    throw TypeError(std::string(argument) +
+                    ": got None, expected 'float32', 'float64', 'int32', 'int64' or 'bool'");
   std::string name;
   try {
     name = py::str(numpy().attr("dtype")(x).attr("name"));

@@ -87,6 +87,9 @@ Tensor op_matmul(const py::handle& a, const py::handle& b) {
   if (sa.rank == 0 || sb.rank == 0 || sb.rank > 2)
     throw std::invalid_argument("matmul: got shapes " + sa.str() + " and " + sb.str() +
                                 ", expected a of one or more axes and b of one or two");
+  if (!sa.batch && !sb.batch && sa[-1] != sb[0])  // before vectors become matrices
+    throw std::invalid_argument("matmul: shapes " + sa.str() + " and " + sb.str() +
+                                " came, equal inner extents expected");
   if (sa.rank == 1) left = reshaped(left, Shape({1, sa[0]}));
   if (sb.rank == 1) right = reshaped(right, Shape({sb[0], 1}));
   if (sa.rank > 2) {

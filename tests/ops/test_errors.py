@@ -1,4 +1,4 @@
-"""Wrong arguments: the type of the exception, and a message with what came and what was expected."""
+"""Wrong arguments: the exception, and a message with what came and what was expected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WRONG_SHAPES: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (lambda: o.where([True, False], ROW, ROW), ValueError, ["where", "(2,)", "(3,)"]),
     (lambda: o.clip(GRID, ROW[:2], 1.0), ValueError, ["(2,)", "(2, 3)"]),
     (lambda: o.matmul(GRID, GRID), ValueError, ["matmul", "(2, 3) and (2, 3)", "inner"]),
-    (lambda: TENSOR @ np.ones(2), ValueError, ["matmul", "(2, 3)", "(2,)", "expected"]),
+    (lambda: TENSOR @ np.ones(2), ValueError, ["matmul", "(2, 3) and (2,)", "expected"]),
     (lambda: o.matmul(GRID, CUBE), ValueError, ["matmul", "(2, 3, 4)", "one or two"]),
     (lambda: o.matmul(GRID, 2.0), ValueError, ["matmul", "scalar", "expected"]),
     (lambda: o.reshape(GRID, (4, 2)), ValueError, ["reshape", "(2, 3)", "(4, 2)"]),
@@ -76,6 +76,7 @@ WRONG_KINDS: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (lambda: o.one_hot(ROW, 3), TypeError, ["one_hot", "got float32", "integers"]),
     (lambda: o.one_hot([1], 2, "int7"), ValueError, ["dtype", "int7", "'float32'"]),
     (lambda: o.cast(ROW, "float16"), ValueError, ["dtype", "float16", "'float32'"]),
+    (lambda: o.cast(ROW, None), TypeError, ["dtype", "got None", "'float32'"]),
     (lambda: o.sum(ROW, 0.5), TypeError, ["axis", "got float", "expected an int"]),
     (lambda: TENSOR[0.5], TypeError, ["indexing", "got float", "ints, slices"]),
     (lambda: TENSOR["a"], TypeError, ["indexing", "got str", "ints, slices"]),
@@ -111,7 +112,15 @@ def test_wrong_kinds(call, error, pieces):
 
 @pytest.mark.parametrize(
     "use",
-    [np.asarray, float, bool, int, lambda x: np.tanh(x), lambda x: x.numpy(), lambda x: 2 if x else 3],
+    [
+        np.asarray,
+        float,
+        bool,
+        int,
+        lambda x: np.tanh(x),
+        lambda x: x.numpy(),
+        lambda x: 2 if x else 3,
+    ],
 )
 def test_symbolic_tensors_have_no_values(use):
     with ff._core.Trace() as trace:
