@@ -13,8 +13,8 @@ namespace feedfwd {
 #define FF_OPS(X)                                                                                  \
   /* leaves */                                                                                     \
   X(Input, "input")                                                                                \
-  X(Parameter, "parameter") X(Constant, "constant")                                                \
-      X(Rows, "rows") /* elementwise: attrs.fn, attrs.f[0] = alpha */                              \
+  X(Parameter, "parameter")                                                                        \
+  X(Constant, "constant") X(Rows, "rows") /* elementwise: attrs.fn, attrs.f[0] = alpha */          \
       X(Map, "map") X(MapGrad, "map_grad") X(Add, "add") X(Subtract, "subtract")                   \
           X(Multiply, "multiply") X(Divide, "divide") X(FloorDivide, "floor_divide") X(Mod, "mod") \
               X(Power, "power") X(Maximum, "maximum") X(Minimum, "minimum") X(Equal, "equal")      \

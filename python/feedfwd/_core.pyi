@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 __version__: str
 numerics_version: int
@@ -18,7 +18,9 @@ Array = NDArray[Any]
 Shape = tuple[int | None, ...]
 
 class _Arithmetic:
-    """What Tensor and Variable share (both are registered in C++; this base exists for typing only)."""
+    """What Tensor and Variable share (both are registered in C++; this base exists for typing
+    only).
+    """
 
     @property
     def shape(self) -> Shape: ...  # None stands for the batch
@@ -69,14 +71,17 @@ class _Arithmetic:
     def __hash__(self) -> int: ...  # identity
 
 class Tensor(_Arithmetic):
-    # "concrete" holds values; "traced" belongs to the active Trace; "functional" comes from placeholder()
+    # "concrete" holds values; "traced" belongs to the active Trace; "functional" comes from
+    # placeholder()
     @property
     def kind(self) -> str: ...
     @property
     def device(self) -> str: ...
 
 class Variable(_Arithmetic):
-    """Variable(initial_value, trainable=True, dtype=None, name=None); a Python float or list of them is float32."""
+    """Variable(initial_value, trainable=True, dtype=None, name=None); a Python float or list of
+    them is float32.
+    """
 
     name: str
     trainable: bool
@@ -95,7 +100,9 @@ class Variable(_Arithmetic):
         name: str,
         make: Callable[[Variable], Array],
     ) -> Variable:
-        """No values yet; make(variable) is called for them at the first read, trace or assign that needs them."""
+        """No values yet; make(variable) is called for them at the first read, trace or assign
+        that needs them.
+        """
     @property
     def is_pending(self) -> bool: ...
     def materialize(self) -> None: ...
@@ -112,7 +119,8 @@ class Variable(_Arithmetic):
 def pack(variables: Sequence[Variable]) -> bool:
     """Move the variables (one device) into one arena; False where they lie in one already."""
 
-# ---- ops: eager on concrete operands, recorded when the operands are symbolic; both kinds of use are one implementation.
+# ---- ops: eager on concrete operands, recorded when the operands are symbolic; both kinds of use
+# are one implementation.
 # While a Trace is active an op that touches a Variable or a traced Tensor is traced.
 def convert(x: Operand, dtype: str | None = None) -> Tensor: ...
 def map(
@@ -133,7 +141,9 @@ def argmax(x: Operand, axis: int | None) -> Tensor: ...  # int64
 def softmax(x: Operand, axis: int) -> Tensor: ...
 def log_softmax(x: Operand, axis: int) -> Tensor: ...
 def xent(logits: Operand, target: Operand) -> Tensor:
-    """Softmax cross-entropy from logits along the last axis, one value per row; integer labels (one rank less) or probabilities."""
+    """Softmax cross-entropy from logits along the last axis, one value per row; integer labels
+    (one rank less) or probabilities.
+    """
 
 def reshape(
     x: Operand, shape: Sequence[int | None]
@@ -144,7 +154,9 @@ def broadcast_to(x: Operand, shape: Sequence[int | None]) -> Tensor: ...
 def one_hot(x: Operand, num_classes: int, dtype: str) -> Tensor: ...
 def stop_gradient(x: Operand) -> Tensor: ...
 def dropout(x: Operand, counter: Variable, rate: float, seed: int, stream: int) -> Tensor:
-    """Inverted dropout; reads the int64 scalar `counter` (the caller assigns counter + 1 afterwards)."""
+    """Inverted dropout; reads the int64 scalar `counter` (the caller assigns counter + 1
+    afterwards).
+    """
 
 def shape(x: Operand) -> tuple[Any, ...]: ...  # ints; a 0-d int64 traced Tensor for the batch
 
@@ -180,7 +192,9 @@ class Tape:
     def reset(self) -> None: ...
 
 class Trace:
-    """While entered, ops on its inputs and on Variables build a graph. One active per thread; they nest as a stack."""
+    """While entered, ops on its inputs and on Variables build a graph. One active per thread;
+    they nest as a stack.
+    """
 
     def __init__(self) -> None: ...
     def __enter__(self) -> Trace: ...
@@ -193,11 +207,15 @@ class Trace:
     def gradient(
         self, target: Tensor, sources: Sequence[Variable | Tensor], sharded: bool = False
     ) -> list[Tensor | None]:
-        """d target / d sources, appended to the graph; `sharded` seeds with rows / batch rows (numerics, rule 10)."""
+        """d target / d sources, appended to the graph; `sharded` seeds with rows / batch rows
+        (numerics, rule 10).
+        """
     def __str__(self) -> str: ...
 
 class Optimizer:
-    """The update of one kind (a name of FF_OPTIMIZERS), its step counter and its slots, one set per variable."""
+    """The update of one kind (a name of FF_OPTIMIZERS), its step counter and its slots, one set
+    per variable.
+    """
 
     def __init__(
         self,
@@ -210,9 +228,7 @@ class Optimizer:
     iterations: int
     hyper: dict[str, float]  # may be replaced at any time; takes effect at the next step
     @staticmethod
-    def kinds() -> (
-        dict[str, list[str]]
-    ): ...  # kind -> names of its hyperparameters (learning rate and weight decay are among none: see apply)
+    def kinds() -> dict[str, list[str]]: ...
     def apply(
         self,
         pairs: Sequence[tuple[Operand, Variable]],
@@ -251,7 +267,9 @@ class Program:
     @property
     def is_current(self) -> bool: ...  # the variables still lie where the plan was bound to
     def bind(self, arrays: Sequence[Array]) -> None:
-        """C-contiguous arrays (rows, ...) of the declared dtypes; kept alive, not copied on the CPU."""
+        """C-contiguous arrays (rows, ...) of the declared dtypes; kept alive, not copied on the
+        CPU.
+        """
     def run(
         self,
         total_rows: int,
@@ -264,7 +282,9 @@ class Program:
         learning_rates: NDArray[np.float64] | None = None,
         weight_decay: float = 0.0,
     ) -> tuple[NDArray[np.float64], int]:
-        """(loss of each step, index of the first step whose loss was not finite or -1). Without the GIL. Raises optimizer.iterations by the good steps."""
+        """(loss of each step, index of the first step whose loss was not finite or -1). Without
+        the GIL. Raises optimizer.iterations by the good steps.
+        """
     def predict(self, arrays: Sequence[Array]) -> list[Array]:
         """All rows, `capacity` at a time; one array per output, (rows, ...)."""
     def outputs(self, rows: int) -> list[Array]: ...  # of the last step
@@ -274,7 +294,9 @@ class Program:
 def draw(
     kind: str, shape: Sequence[int], a: float, b: float, seed: int, step: int, stream: int
 ) -> NDArray[np.float64]:
-    """kind uniform [a, b), normal (mean a, stddev b), truncated_normal; `stream` as stream_of() gives it."""
+    """kind uniform [a, b), normal (mean a, stddev b), truncated_normal; `stream` as stream_of()
+    gives it.
+    """
 
 def stream_of(position: int, purpose: str) -> int: ...  # "weight", "dropout", "shuffle", "user"
 def shuffled(n: int, seed: int, epoch: int) -> NDArray[np.int64]: ...

@@ -1,6 +1,8 @@
 """To add an activation or an optimizer takes at most two source files: the formula, written once
-for host and device, and its Python class. In C++ and in the Python tables a mention counts; in other
-Python code only a definition does, since using one (a default, a loss made of it) adds nothing."""
+for host and device, and its Python class. In C++ and in the Python tables a mention counts; in
+other Python code only a definition does, since using one (a default, a loss made of it) adds
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def python_code(text):
         named = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
         if isinstance(value, (ast.Dict, ast.List, ast.Tuple, ast.Set)) and "__all__" not in named:
             parts = value.keys if isinstance(value, ast.Dict) else value.elts
-            kept += [p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)]
+            kept += [
+                p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)
+            ]
     return "\n".join(kept)
 
 
