@@ -10,27 +10,29 @@ namespace feedfwd {
 
 // X(enumerator, name). Inputs, attributes and outputs of each are described beside its shape rule
 // in infer.cpp.
+// clang-format off
 #define FF_OPS(X)                                                                                  \
   /* leaves */                                                                                     \
-  X(Input, "input")                                                                                \
-  X(Parameter, "parameter")                                                                        \
-  X(Constant, "constant") X(Rows, "rows") /* elementwise: attrs.fn, attrs.f[0] = alpha */          \
-      X(Map, "map") X(MapGrad, "map_grad") X(Add, "add") X(Subtract, "subtract")                   \
-          X(Multiply, "multiply") X(Divide, "divide") X(FloorDivide, "floor_divide") X(Mod, "mod") \
-              X(Power, "power") X(Maximum, "maximum") X(Minimum, "minimum") X(Equal, "equal")      \
-                  X(NotEqual, "not_equal") X(Less, "less") X(LessEqual, "less_equal")              \
-                      X(Greater, "greater") X(GreaterEqual, "greater_equal")                       \
-                          X(LogicalAnd, "logical_and") X(LogicalOr, "logical_or")                  \
-                              X(Where, "where") X(Cast, "cast") X(Dropout, "dropout")              \
-                                  X(BroadcastTo,                                                   \
-                                    "broadcast_to") /* linear algebra, reductions, rows */         \
-      X(Matmul, "matmul") X(Sum, "sum") X(ReduceMax, "max") X(ReduceMin, "min")                    \
-          X(ArgMax, "argmax") X(Softmax, "softmax") X(LogSoftmax, "log_softmax") X(Xent, "xent")   \
-              X(XentGrad, "xent_grad") X(OneHot, "one_hot") /* form */                             \
-      X(Reshape, "reshape") X(Transpose, "transpose") X(Concat, "concat") X(Slice, "slice")        \
-          X(SliceGrad, "slice_grad") X(StopGradient, "stop_gradient") /* only in plans */          \
-      X(Begin, "begin") X(Gather, "gather") X(Copy, "copy") X(Record, "record")                    \
-          X(SumSquares, "sum_squares") X(ClipFactor, "clip_factor") X(Update, "update")
+  X(Input, "input") X(Parameter, "parameter") X(Constant, "constant") X(Rows, "rows")              \
+  /* elementwise: attrs.fn, attrs.f[0] = alpha */                                                  \
+  X(Map, "map") X(MapGrad, "map_grad")                                                             \
+  X(Add, "add") X(Subtract, "subtract") X(Multiply, "multiply") X(Divide, "divide")                \
+  X(FloorDivide, "floor_divide") X(Mod, "mod") X(Power, "power") X(Maximum, "maximum")             \
+  X(Minimum, "minimum") X(Equal, "equal") X(NotEqual, "not_equal") X(Less, "less")                 \
+  X(LessEqual, "less_equal") X(Greater, "greater") X(GreaterEqual, "greater_equal")                \
+  X(LogicalAnd, "logical_and") X(LogicalOr, "logical_or") X(Where, "where") X(Cast, "cast")        \
+  X(Dropout, "dropout") X(BroadcastTo, "broadcast_to")                                             \
+  /* linear algebra, reductions, rows */                                                           \
+  X(Matmul, "matmul") X(Sum, "sum") X(ReduceMax, "max") X(ReduceMin, "min")                        \
+  X(ArgMax, "argmax") X(Softmax, "softmax") X(LogSoftmax, "log_softmax") X(Xent, "xent")           \
+  X(XentGrad, "xent_grad") X(OneHot, "one_hot")                                                    \
+  /* form */                                                                                       \
+  X(Reshape, "reshape") X(Transpose, "transpose") X(Concat, "concat") X(Slice, "slice")            \
+  X(SliceGrad, "slice_grad") X(StopGradient, "stop_gradient")                                      \
+  /* only in plans */                                                                              \
+  X(Begin, "begin") X(Gather, "gather") X(Copy, "copy") X(Record, "record")                        \
+  X(SumSquares, "sum_squares") X(ClipFactor, "clip_factor") X(Update, "update")
+// clang-format on
 
 enum class Op : uint8_t {
 #define FF_OP_ENUM(id, name) id,

@@ -12,6 +12,7 @@ from typing import Any
 
 from feedfwd import _core
 from feedfwd._core import Tensor
+from feedfwd.arguments import number
 from feedfwd.registry import Registry
 
 Activation = Callable[..., Tensor]
@@ -76,7 +77,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
 
     Source: Maas, Hannun and Ng, 2013.
     """
-    return _core.map("leaky_relu", x, float(negative_slope))
+    return _core.map("leaky_relu", x, number(negative_slope, "negative_slope"))
 
 
 @_registry.register()
@@ -89,7 +90,7 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
 
     Source: Clevert, Unterthiner and Hochreiter, 2016.
     """
-    return _core.map("elu", x, float(alpha))
+    return _core.map("elu", x, number(alpha, "alpha"))
 
 
 @_registry.register()

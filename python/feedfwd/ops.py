@@ -155,6 +155,8 @@ def squeeze(x: Any, axis: int | None = None) -> Tensor:
 
 
 def _axis(axis: int, rank: int) -> int:
+    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        raise TypeError(f"axis: got {axis!r} of type {type(axis).__name__}, expected an int")
     if not -rank <= axis < rank:
         raise ValueError(f"axis: got {axis}, expected {-rank} to {rank - 1}")
     return axis % rank
@@ -166,8 +168,21 @@ def concatenate(xs: Sequence[Any], axis: int = -1) -> Tensor:
 
 
 def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
-    """The arrays, all of one shape, along a new axis."""
-    return _core.concatenate([expand_dims(x, axis) for x in xs], axis)
+    """The arrays, all of one shape, along a new axis.
+
+    >>> import feedfwd as ff
+    >>> ff.ops.stack([[1.0, 2.0], [3.0, 4.0]], axis=-1).numpy()
+    array([[1., 3.],
+           [2., 4.]], dtype=float32)
+
+    Raises:
+        ValueError: no arrays, or arrays of different shapes.
+    """
+    parts = [_core.convert(x) for x in xs]
+    shapes = sorted({str(tuple(p.shape)) for p in parts})
+    if len(shapes) != 1:
+        raise ValueError(f"stack: got shapes {', '.join(shapes) or 'none'}, expected one for all")
+    return _core.concatenate([expand_dims(p, axis) for p in parts], axis)
 
 
 def broadcast_to(x: Any, shape: Sequence[int | None]) -> Tensor:

@@ -9,11 +9,12 @@
 namespace feedfwd::math {
 
 // X(struct). A function is its place in this list.
-#define FF_UNARY_FUNCTIONS(X)                                                                    \
-  X(Neg)                                                                                         \
-  X(Abs)                                                                                         \
-  X(Sign) X(Square) X(Sqrt) X(Exp) X(Expm1) X(Log) X(Log1p) X(Sin) X(Cos) X(Tanh) X(Erf) X(Erfc) \
-      X(Floor) X(Sigmoid) X(Relu) X(LeakyRelu) X(Elu) X(Gelu) X(GeluTanh) X(Silu) X(Softplus)
+// clang-format off
+#define FF_UNARY_FUNCTIONS(X)                                                                     \
+  X(Neg) X(Abs) X(Sign) X(Square) X(Sqrt) X(Exp) X(Expm1) X(Log) X(Log1p) X(Sin) X(Cos) X(Tanh)   \
+  X(Erf) X(Erfc) X(Floor) X(Sigmoid) X(Relu) X(LeakyRelu) X(Elu) X(Gelu) X(GeluTanh) X(Silu)      \
+  X(Softplus)
+// clang-format on
 
 // from_output: df takes the function's output, else its input. integers: Map takes integers too. p:
 // the parameter.
