@@ -15,8 +15,8 @@ import pytest
 
 SIZES = (1, 2, 3, 5, 16, 17, 31, 64, 65, 127, 130)
 STEP = 1e-6
-# Of the sum of |gradient direction|. STEP^2 f''' is far below; eps |f| / STEP reaches 3e-7 of it, where
-# the values are in the thousands (max_ends). One wrong element of 8,450 is about 1e-4.
+# Of the sum of |gradient direction|. STEP^2 f''' is far below; eps |f| / STEP reaches 3e-7 of it
+# where values are in the thousands (max_ends). One wrong element of 8,450 is about 1e-4.
 BOUND = 1e-6
 
 Table = cases.Case | more_cases.Row
