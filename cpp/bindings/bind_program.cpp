@@ -1,4 +1,4 @@
-#include <cmath>
+#include <mutex>
 
 #include "convert.h"
 #include "core/optimizer.h"
@@ -44,6 +44,13 @@ class BoundProgram {
   }
 
   void bind(const py::sequence& arrays) {
+    std::vector<Source> sources = sources_of(arrays);
+    const py::gil_scoped_release free;
+    const std::lock_guard lock(mutex_);
+    program_->bind(std::move(sources));
+  }
+
+  std::vector<Source> sources_of(const py::sequence& arrays) const {
     std::vector<Source> sources;
     int64_t rows = -1;
     for (const py::handle item : arrays) {
@@ -67,7 +74,7 @@ class BoundProgram {
       s.block = backend_->adopt(a.data(), static_cast<size_t>(a.nbytes()), std::move(keep));
       sources.push_back(std::move(s));
     }
-    program_->bind(std::move(sources));
+    return sources;
   }
 
   py::tuple run(
@@ -105,6 +112,7 @@ class BoundProgram {
     StepState state;
     {
       const py::gil_scoped_release free;
+      const std::lock_guard lock(mutex_);
       state = program_->run(r);
     }
     if (optimizer_) optimizer_->iterations += state.bad_step >= 0 ? state.bad_step : steps;
@@ -112,7 +120,7 @@ class BoundProgram {
   }
 
   py::list predict(const py::sequence& arrays) {
-    bind(arrays);
+    std::vector<Source> sources = sources_of(arrays);
     const int64_t rows = py::len(arrays) == 0 ? 0 : py::cast<py::array>(arrays[0]).shape(0);
     py::list results;
     std::vector<char*> to;
@@ -124,6 +132,8 @@ class BoundProgram {
       results.append(out);
     }
     const py::gil_scoped_release free;
+    const std::lock_guard lock(mutex_);  // one run at a time; others wait without the GIL
+    program_->bind(std::move(sources));
     for (int64_t first = 0; first < rows; first += capacity_) {
       const int64_t here = std::min(capacity_, rows - first);
       Program::Run r;
@@ -163,6 +173,7 @@ class BoundProgram {
   std::vector<int> updated_;
   std::vector<const void*> memory_;
   std::unique_ptr<Program> program_;
+  std::mutex mutex_;
   int64_t capacity_;
   int shards_;
 };
