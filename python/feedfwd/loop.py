@@ -71,6 +71,12 @@ class Programs:
 
     def __init__(self) -> None:
         self._made: dict[Any, _core.Program] = {}
+        # Steps that fit the time between two looks at Python, of the program that ran last.
+        self.known_pace: tuple[_core.Program | None, int] = (None, 8)
+
+    def pace(self, program: _core.Program) -> int:
+        """How many steps to begin with: what fitted last time, else a few."""
+        return self.known_pace[1] if self.known_pace[0] is program else 8
 
     def get(self, trainer: Trainer, rows: Rows, batch: int, training: bool) -> _core.Program:
         """The program for batches of at most `batch` rows like these."""
@@ -157,7 +163,7 @@ class Walk:
         hooked = callbacks is not None and callbacks.wants(self._begin, self._end)
         self._callbacks = callbacks if hooked else None
         self.total, self.rows, self.steps = 0.0, 0, 0
-        self._piece = 1 if hooked else 8
+        self._piece = 1
         self.stopped = False
 
     @property
@@ -188,6 +194,8 @@ class Walk:
             if fresh:
                 program.bind(rows.arrays())
                 bound = program
+                if self._callbacks is None:
+                    self._piece = self.trainer._programs.pace(program)
             count = min(self._piece, steps - step)
             if self._callbacks is not None:
                 self._callbacks.call(self._begin, self.steps, {})
@@ -201,7 +209,7 @@ class Walk:
                 order_changed=fresh,
                 **self._rates(count),
             )
-            self._adapt(count, time.perf_counter() - start)
+            self._adapt(program, count, time.perf_counter() - start)
             good = count if bad < 0 else bad
             sizes = [min(batch, rows.count - (step + i) * batch) for i in range(count)]
             for loss, size in zip(losses[:good].tolist(), sizes, strict=False):
@@ -225,11 +233,12 @@ class Walk:
             rates = np.array([optimizer.rate_at(first + i) for i in range(count)], np.float64)
         return {"learning_rates": rates, "weight_decay": float(optimizer.weight_decay or 0.0)}
 
-    def _adapt(self, count: int, seconds: float) -> None:
+    def _adapt(self, program: _core.Program, count: int, seconds: float) -> None:
         if self._callbacks is not None:
             return
         fitting = int(count * _PIECE_SECONDS / max(seconds, 1e-6))
-        self._piece = max(1, min(fitting, 8 * count, _LONGEST_PIECE))
+        self._piece = max(1, min(fitting, 8 * max(count, self._piece), _LONGEST_PIECE))
+        self.trainer._programs.known_pace = program, self._piece
 
     def _report(self, steps: int) -> None:
         if self.progress is not None:
