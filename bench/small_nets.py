@@ -1,7 +1,8 @@
-"""One epoch of 64-128-10, batch 32, Adam, 8,192 rows, shuffled: feedfwd's Trainer against NumPy.
+"""Epochs of 64-128-10, batch 32, Adam, 8,192 rows, shuffled: feedfwd's Trainer against NumPy.
 
     python bench/small_nets.py [--rounds 15]      # --rounds 0: only check that both agree
 
+A turn is five epochs of either; for feedfwd that is one call of fit, its data checks included.
 The NumPy peer is float32 throughout, allocates nothing larger than a batch's labels in the loop,
 keeps all parameters in one block, and updates them in place, the whole block at a time.
 """
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 ROWS, FEATURES, HIDDEN, CLASSES, BATCH = 8192, 64, 128, 10, 32
+EPOCHS = 5  # of a turn
 
 
 def data() -> tuple[Floats, NDArray[np.int64]]:
@@ -120,7 +122,11 @@ def in_numpy() -> tuple[Callable[[], Any], Callable[[], Any]]:
     x, y = data()
     net = InNumpy()
 
-    return lambda: InNumpy().epoch(x, y, shuffle=False), lambda: net.epoch(x, y)
+    def turn() -> None:
+        for _ in range(EPOCHS):
+            net.epoch(x, y)
+
+    return lambda: InNumpy().epoch(x, y, shuffle=False), turn
 
 
 def in_feedfwd() -> tuple[Callable[[], Any], Callable[[], Any]]:
@@ -139,12 +145,12 @@ def in_feedfwd() -> tuple[Callable[[], Any], Callable[[], Any]]:
         loss = ff.losses.SparseCategoricalCrossentropy(from_logits=True)
         return ff.Trainer(model, optimizer=ff.optimizers.Adam(1e-3), loss=loss)
 
-    def fit(t: ff.Trainer, shuffle: bool) -> float:
-        history = t.fit(x, y, batch_size=BATCH, epochs=1, shuffle=shuffle, verbose=0)
+    def fit(t: ff.Trainer, shuffle: bool, epochs: int) -> float:
+        history = t.fit(x, y, batch_size=BATCH, epochs=epochs, shuffle=shuffle, verbose=0)
         return float(history.history["loss"][0])
 
     trained = trainer()
-    return lambda: fit(trainer(), False), lambda: fit(trained, True)
+    return lambda: fit(trainer(), False, 1), lambda: fit(trained, True, EPOCHS)
 
 
 PEERS = {"feedfwd": in_feedfwd, "numpy": in_numpy}
