@@ -6,6 +6,19 @@
 namespace feedfwd::bindings {
 namespace {
 
+// Where a pass over the data stands. Counted here, in the call that makes the steps, so that no
+// signal can come between a step and its being counted.
+struct Cursor {
+  int64_t steps = 0, rows = 0;
+  double total = 0;  // sum of loss * rows
+
+  void count(double loss, int64_t size) {
+    steps += 1;
+    rows += size;
+    total += loss * static_cast<double>(size);
+  }
+};
+
 // A Program with what Python needs beside it: the data it reads, the variables whose aliases a run
 // must part from.
 class BoundProgram {
@@ -81,7 +94,7 @@ class BoundProgram {
       int64_t total_rows, int64_t batch_size, int64_t first_row, int64_t steps,
       const std::optional<py::array_t<int64_t, py::array::c_style>>& order, bool order_changed,
       const std::optional<py::array_t<double, py::array::c_style | py::array::forcecast>>& rates,
-      double weight_decay) {
+      double weight_decay, Cursor* cursor) {
     if (!is_current())
       throw std::invalid_argument("run: the variables have moved; make the program anew");
     if (steps < 0 || batch_size < 1 || total_rows < 0 || first_row < 0)
@@ -115,7 +128,10 @@ class BoundProgram {
       const std::lock_guard lock(mutex_);
       state = program_->run(r);
     }
-    if (optimizer_) optimizer_->iterations += state.bad_step >= 0 ? state.bad_step : steps;
+    const int64_t good = state.bad_step >= 0 ? state.bad_step : steps;
+    if (optimizer_) optimizer_->iterations += good;
+    for (int64_t i = 0; cursor && i < good; ++i)
+      cursor->count(losses.at(i), std::min(batch_size, total_rows - (first_row + i * batch_size)));
     return py::make_tuple(losses, state.bad_step);
   }
 
@@ -228,6 +244,15 @@ std::shared_ptr<BoundProgram> make(const std::shared_ptr<TraceImpl>& trace,
 }  // namespace
 
 void bind_program(py::module_& m) {
+  py::class_<Cursor>(m, "Cursor")
+      .def(py::init([](int64_t steps, int64_t rows, double total) {
+             return Cursor{steps, rows, total};
+           }),
+           py::arg("steps") = 0, py::arg("rows") = 0, py::arg("total") = 0.0)
+      .def_readonly("steps", &Cursor::steps)
+      .def_readonly("rows", &Cursor::rows)
+      .def_readonly("total", &Cursor::total)
+      .def("count", &Cursor::count);
   py::class_<BoundProgram, std::shared_ptr<BoundProgram>>(m, "Program")
       .def(py::init([](const std::shared_ptr<TraceImpl>& trace, const std::vector<Tensor>& outputs,
                        const std::vector<std::string>& input_dtypes, int64_t capacity,
@@ -251,7 +276,7 @@ void bind_program(py::module_& m) {
       .def("run", &BoundProgram::run, py::arg("total_rows"), py::arg("batch_size"),
            py::arg("first_row"), py::arg("steps"), py::kw_only(), py::arg("order") = py::none(),
            py::arg("order_changed") = true, py::arg("learning_rates") = py::none(),
-           py::arg("weight_decay") = 0.0)
+           py::arg("weight_decay") = 0.0, py::arg("cursor") = nullptr)
       .def("predict", &BoundProgram::predict)
       .def("outputs", &BoundProgram::outputs)
       .def("__str__", &BoundProgram::str);

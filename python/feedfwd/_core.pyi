@@ -241,6 +241,18 @@ class Optimizer:
     def set_slots(self, variable: Variable, values: Sequence[Array]) -> None: ...
     def is_built(self, variable: Variable) -> bool: ...
 
+class Cursor:
+    """Where a pass over the data stands; counts a step in the call that makes it."""
+
+    def __init__(self, steps: int = 0, rows: int = 0, total: float = 0.0) -> None: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def total(self) -> float: ...  # sum of loss * rows
+    def count(self, loss: float, size: int) -> None: ...
+
 class Program:
     """A planned trace bound to a device."""
 
@@ -281,6 +293,7 @@ class Program:
         order_changed: bool = True,
         learning_rates: NDArray[np.float64] | None = None,
         weight_decay: float = 0.0,
+        cursor: Cursor | None = None,  # counts the steps before the first bad one
     ) -> tuple[NDArray[np.float64], int]:
         """(loss of each step, index of the first step whose loss was not finite or -1). Without
         the GIL. Raises optimizer.iterations by the good steps.
