@@ -7,6 +7,45 @@ from typing import Any
 
 import numpy as np
 
+# The largest integer that the core takes.
+LARGEST = 2**63 - 1
+_SHOWN = 80
+
+
+def shown(value: Any) -> str:
+    """The value for a message: its repr, cut; for what has none, its type.
+
+    >>> shown("3"), shown(10**5000)
+    ("'3'", 'an integer of 16610 bits')
+    """
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        text = repr(value)
+    except Exception:
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def count(value: Any, name: str, least: int = 1) -> int:
+    """The value as an int from `least` to 2^63 - 1.
+
+    >>> count(3, "units")
+    3
+
+    Raises:
+        TypeError: no integer (bools, floats and strings are none).
+        ValueError: out of bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        got = f"{shown(value)} of type {type(value).__name__}"
+        raise TypeError(f"{name}: got {got}, expected an integer of at least {least}")
+    if value < least:
+        raise ValueError(f"{name}: got {shown(value)}, expected at least {least}")
+    if value > LARGEST:
+        raise ValueError(f"{name}: got {shown(value)}, expected at most 2**63 - 1")
+    return int(value)
+
 
 def number(
     value: Any, name: str, low: float = -math.inf, high: float = math.inf, open_high: bool = False
@@ -22,13 +61,17 @@ def number(
     """
     known = (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, known):
-        raise TypeError(f"{name}: got {value!r} of type {type(value).__name__}, expected a number")
-    v = float(value)
+        got = f"{shown(value)} of type {type(value).__name__}"
+        raise TypeError(f"{name}: got {got}, expected a number")
+    try:
+        v = float(value)
+    except OverflowError:  # an integer beyond every float
+        v = math.inf
     if not math.isfinite(v) or v < low or v > high or (open_high and v == high):
         bound = "" if low == -math.inf else f" of at least {low:g}"
         if high != math.inf:
             bound = f" from {low:g} to {'below ' if open_high else ''}{high:g}"
-        raise ValueError(f"{name}: got {value!r}, expected a finite number{bound}")
+        raise ValueError(f"{name}: got {shown(value)}, expected a finite number{bound}")
     return v
 
 
@@ -36,13 +79,13 @@ def above_zero(value: Any, name: str) -> float:
     """The value as a float above 0; errors as :func:`number`."""
     v = number(value, name)
     if v <= 0:
-        raise ValueError(f"{name}: got {value!r}, expected a finite number above 0")
+        raise ValueError(f"{name}: got {shown(value)}, expected a finite number above 0")
     return v
 
 
 def flag(value: Any, name: str) -> bool:
     """The value as a bool; TypeError for anything but True and False."""
     if not isinstance(value, (bool, np.bool_)):
-        got = f"{value!r} of type {type(value).__name__}"
+        got = f"{shown(value)} of type {type(value).__name__}"
         raise TypeError(f"{name}: got {got}, expected True or False")
     return bool(value)

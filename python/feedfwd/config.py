@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from feedfwd import _core
+from feedfwd.arguments import count, shown
+
+# The size of the core's team.
+_MOST_THREADS = 1024
 
 
 def set_num_threads(n: int) -> None:
@@ -16,7 +20,7 @@ def set_num_threads(n: int) -> None:
 
     Raises:
         TypeError: ``n`` is not an integer.
-        ValueError: ``n`` is below 1.
+        ValueError: ``n`` is below 1 or above 1024.
 
     Example:
         >>> import feedfwd as ff
@@ -26,10 +30,8 @@ def set_num_threads(n: int) -> None:
         2
         >>> ff.set_num_threads(before)
     """
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"n: got {n!r}, expected an integer of at least 1")
-    if n < 1:
-        raise ValueError(f"n: got {n}, expected at least 1")
+    if count(n, "n") > _MOST_THREADS:
+        raise ValueError(f"n: got {shown(n)}, expected at most {_MOST_THREADS}")
     _core.set_num_threads(int(n))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from feedfwd.arguments import number
+
 Array = NDArray[Any]
 # The largest run of integers each dtype holds exactly.
 _EXACT = {"float32": 2**24, "float64": 2**53}
@@ -228,8 +230,7 @@ def split_validation(
             classes the training part lacks (the data is sorted, most likely).
     """
     rows = len(arrays[0])
-    if isinstance(fraction, bool) or not 0 <= fraction < 1:
-        raise ValueError(f"validation_split: got {fraction!r}, expected a number in [0, 1)")
+    fraction = number(fraction, "validation_split", 0, 1, open_high=True)
     at = int(np.floor(rows * (1.0 - fraction)))
     if at == 0 or at == rows:
         raise ValueError(

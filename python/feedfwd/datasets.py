@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedfwd import _core
-from feedfwd.arguments import number
+from feedfwd.arguments import count, number
 from feedfwd.random import check_seed, next_seed
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
@@ -50,14 +50,6 @@ def digits() -> tuple[Pair, Pair]:
     return (x[~test], y[~test]), (x[test], y[test])
 
 
-def _count(n: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise TypeError(f"n: got {n!r} of type {type(n).__name__}, expected an integer")
-    if n < 2:
-        raise ValueError(f"n: got {n!r}, expected an integer of at least 2")
-    return int(n)
-
-
 def _noise(shape: tuple[int, ...], noise: float, seed: int | None) -> NDArray[np.float64]:
     chosen = check_seed(seed)
     key = next_seed() if chosen is None else chosen
@@ -85,7 +77,7 @@ def two_spirals(n: int = 400, noise: float = 0.05, seed: int | None = 0) -> Pair
     >>> ff.datasets.two_spirals(10)[0].shape
     (10, 2)
     """
-    n = _count(n)
+    n = count(n, "n", 2)
     y = np.arange(n) % 2
     t = np.linspace(0.1, 1.0, n)
     angle = 3.5 * np.pi * t + np.pi * y
@@ -102,6 +94,6 @@ def regression_curve(n: int = 200, noise: float = 0.1, seed: int | None = 0) -> 
     >>> ff.datasets.regression_curve(5)[1].shape
     (5, 1)
     """
-    n = _count(n)
+    n = count(n, "n", 2)
     x = np.linspace(-2.0, 2.0, n)[:, None]
     return x, _wave("sin", 3 * x) + x / 2 + _noise((n, 1), noise, seed)

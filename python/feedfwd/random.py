@@ -16,7 +16,7 @@ import numpy as np
 
 from feedfwd import _core
 from feedfwd._core import Tensor
-from feedfwd.arguments import number
+from feedfwd.arguments import number, shown
 
 _MASK = (1 << 63) - 1
 
@@ -39,9 +39,10 @@ def check_seed(seed: int | None, argument: str = "seed") -> int | None:
     if seed is None:
         return None
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"{argument}: got {type(seed).__name__}, expected an int or None")
+        got = f"{shown(seed)} of type {type(seed).__name__}"
+        raise TypeError(f"{argument}: got {got}, expected an integer or None")
     if not 0 <= int(seed) <= _MASK:
-        raise ValueError(f"{argument}: got {seed}, expected 0 to 2**63 - 1")
+        raise ValueError(f"{argument}: got {shown(seed)}, expected 0 to 2**63 - 1")
     return int(seed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from feedfwd import _core
+from feedfwd.arguments import LARGEST, count, shown
 from feedfwd.layers.tracking import holds
 
 if TYPE_CHECKING:
@@ -78,15 +80,13 @@ def check_dtype(dtype: Any) -> str:
 
 def check_shape(shape: Any, argument: str) -> tuple[int, ...]:
     """A tuple of positive integers."""
-    if isinstance(shape, str) or not isinstance(shape, (int, np.integer, list, tuple)):
-        raise TypeError(f"{argument}: got {shape!r}, expected a list or tuple of integers")
+    if not isinstance(shape, (int, np.integer, list, tuple)):
+        raise TypeError(f"{argument}: got {shown(shape)}, expected a list or tuple of integers")
     extents = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    for n in extents:
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-            raise ValueError(f"{argument}: got {tuple(extents)}, expected positive integers")
-        if n < 1:
-            raise ValueError(f"{argument}: got {tuple(extents)}, expected positive integers")
-    return tuple(int(n) for n in extents)
+    known = tuple(count(n, argument) for n in extents)
+    if math.prod(known) > LARGEST:
+        raise ValueError(f"{argument}: got {shown(extents)}, expected fewer than 2**63 elements")
+    return known
 
 
 def uniquify(layers: Sequence[Layer]) -> None:

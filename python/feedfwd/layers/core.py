@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from feedfwd import _core, activations, initializers
+from feedfwd.arguments import count, number, shown
 from feedfwd.layers.base import Layer
 from feedfwd.layers.checks import check_shape
 from feedfwd.layers.configs import built_in, plain
+from feedfwd.random import check_seed
 
 
 def activation_name(activation: Any) -> str | None:
@@ -100,11 +102,7 @@ class Dense(Layer):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        if isinstance(units, bool) or not hasattr(units, "__index__"):
-            raise TypeError(f"units: got {units!r}, expected a positive integer")
-        if units < 1:
-            raise ValueError(f"units: got {units}, expected a positive integer")
-        self.units = int(units)
+        self.units = count(units, "units")
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -211,16 +209,10 @@ class Dropout(Layer):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        if rate is None or isinstance(rate, (bool, str)):
-            raise TypeError(f"rate: got {rate!r}, expected a number from 0 to 1")
-        if not 0 <= float(rate) <= 1:
-            raise ValueError(f"rate: got {rate!r}, expected a number from 0 to 1")
+        self.rate = number(rate, "rate", 0, 1)
         if noise_shape is not None:
-            raise ValueError(f"noise_shape: got {noise_shape!r}; not supported, expected None")
-        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
-            raise TypeError(f"seed: got {seed!r}, expected an integer or None")
-        self.rate = float(rate)
-        self.seed = seed
+            raise ValueError(f"noise_shape: got {shown(noise_shape)}; not supported, expected None")
+        self.seed = check_seed(seed)
         counter = _core.Variable(0, trainable=False, dtype="int64", name="counter")
         self._counters.append(counter)
 
