@@ -43,6 +43,10 @@ Arg cast_arg(const Arg& x, DType dtype);
 Arg floating(const Arg& x);  // ints and bools become float32
 
 std::string type_name(const py::handle& x);
+// What a message shows of a value: its repr, cut.
+std::string shown(const py::handle& x);
+// An int or what NumPy has for one; TypeError and invalid_argument that name the argument.
+int64_t integer(const py::handle& x, const char* argument);
 // "layer 'dense_1': " while a layer runs, else "".
 std::string where_we_are();
 
@@ -52,5 +56,6 @@ void bind_tape(py::module_& m);
 void bind_program(py::module_& m);
 void bind_optimizer(py::module_& m);
 void bind_machine(py::module_& m);
+void bind_files(py::module_& m);
 
 }  // namespace feedfwd::bindings

@@ -23,4 +23,5 @@ PYBIND11_MODULE(_core, m) {
   bind_program(m);
   bind_optimizer(m);
   bind_machine(m);
+  bind_files(m);
 }

@@ -24,6 +24,7 @@ from feedfwd._core import Tensor, Variable, __version__
 from feedfwd.config import devices, get_num_threads, set_num_threads
 from feedfwd.functional import Input
 from feedfwd.model import Model
+from feedfwd.saving import load_model
 from feedfwd.sequential import Sequential
 from feedfwd.tape import GradientTape
 from feedfwd.trainer import Trainer
@@ -44,6 +45,7 @@ __all__ = [
     "get_num_threads",
     "initializers",
     "layers",
+    "load_model",
     "losses",
     "metrics",
     "ops",

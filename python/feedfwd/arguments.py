@@ -47,6 +47,24 @@ def count(value: Any, name: str, least: int = 1) -> int:
     return int(value)
 
 
+def extents(value: Any, name: str) -> tuple[int, ...]:
+    """A shape: a list or tuple of integers of at least 0.
+
+    >>> extents([2, 3], "shape")
+    (2, 3)
+
+    Raises:
+        TypeError: no list or tuple, or items that are no integers.
+        ValueError: a negative extent, or 2^63 elements and more.
+    """
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{name}: got {shown(value)}, expected a list or tuple of integers")
+    known = tuple(count(n, name, 0) for n in value)
+    if math.prod(known) > LARGEST:
+        raise ValueError(f"{name}: got {shown(value)}, expected fewer than 2**63 elements")
+    return known
+
+
 def number(
     value: Any, name: str, low: float = -math.inf, high: float = math.inf, open_high: bool = False
 ) -> float:

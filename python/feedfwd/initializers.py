@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedfwd import _core
-from feedfwd.arguments import number
+from feedfwd.arguments import extents, number
 from feedfwd.random import check_seed, next_seed
 from feedfwd.registry import Configured, Registry
 
@@ -49,11 +48,9 @@ class Initializer(Configured):
         Raises:
             ValueError: a negative extent.
         """
-        extents = tuple(operator.index(n) for n in shape)
-        if any(n < 0 for n in extents):
-            raise ValueError(f"shape: got {extents}, expected no negative extents")
+        known = extents(shape, "shape")
         own = self.seed if self.seed is not None else check_seed(seed)
-        values = self.draw(extents, next_seed() if own is None else own, stream)
+        values = self.draw(known, next_seed() if own is None else own, stream)
         return np.asarray(values).astype(dtype)
 
     def draw(self, shape: tuple[int, ...], seed: int, stream: int) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Python gets a look (Ctrl-C, the bar) about this often; the bits do not depend on it.
 _PIECE_SECONDS = 0.2
 _LONGEST_PIECE = 1 << 16
+_QUICK_WORK = 1e8  # multiplications and additions: 0.1 s at 1 GFLOP/s
 
 
 class Rows:
@@ -75,8 +76,11 @@ class Programs:
         self.known_pace: tuple[_core.Program | None, int] = (None, 8)
 
     def pace(self, program: _core.Program) -> int:
-        """How many steps to begin with: what fitted last time, else a few."""
-        return self.known_pace[1] if self.known_pace[0] is program else 8
+        """How many steps to begin with: what fitted last time, else few enough to be quick."""
+        return self.known_pace[1] if self.known_pace[0] is program else self._first_piece
+
+    # Steps that even a slow machine makes in a moment, of the program made last.
+    _first_piece = 1
 
     def get(self, trainer: Trainer, rows: Rows, batch: int, training: bool) -> _core.Program:
         """The program for batches of at most `batch` rows like these."""
@@ -92,6 +96,8 @@ class Programs:
         if key not in self._made or not self._made[key].is_current:
             self._made = {k: p for k, p in self._made.items() if k[0] is structure and p.is_current}
             self._made[key] = _trace(trainer, rows, capacity, training)
+            work = 6.0 * capacity * sum(int(v.size) for v in trainer.model.variables)
+            self._first_piece = int(max(1, min(8, _QUICK_WORK / max(work, 1.0))))
         return self._made[key]
 
 
@@ -107,7 +113,7 @@ def _trace(trainer: Trainer, rows: Rows, capacity: int, training: bool) -> _core
         outputs = model(rows.rebuild(inputs), training=training)
         prediction = next(inside(outputs, (_core.Tensor, _core.Variable)))
         loss = trainer.loss(y, prediction, sample_weight=weight)
-        for metric in trainer._resolved_metrics:
+        for metric in trainer._metrics_of(training):
             metric.update_state(y, prediction)
         pairs: list[tuple[_core.Variable, _core.Tensor]] = []
         if training:
@@ -147,7 +153,7 @@ def _warn_unconnected(variables: Sequence[Any], gradients: Sequence[Any]) -> Non
 
 
 class Walk:
-    """One pass over data; `total / rows` is the mean loss, summed in float64 in batch order."""
+    """One pass over data; the cursor counts its steps, rows and summed loss."""
 
     def __init__(
         self,
@@ -155,26 +161,27 @@ class Walk:
         callbacks: CallbackList | None,
         progress: Progress | None,
         epoch: int | None,
+        cursor: _core.Cursor | None = None,
     ) -> None:
         self.trainer, self.progress, self.epoch = trainer, progress, epoch
         self.training = epoch is not None
+        self.cursor = _core.Cursor() if cursor is None else cursor
         kind = "train" if self.training else "test"
         self._begin, self._end = f"on_{kind}_batch_begin", f"on_{kind}_batch_end"
-        hooked = callbacks is not None and callbacks.wants(self._begin, self._end)
-        self._callbacks = callbacks if hooked else None
-        self.total, self.rows, self.steps = 0.0, 0, 0
+        self._callbacks = callbacks
+        self._hooked = callbacks is not None and callbacks.wants(self._begin, self._end)
         self._piece = 1
         self.stopped = False
 
     @property
     def mean(self) -> float:
         """Mean loss of the rows so far."""
-        return self.total / max(self.rows, 1)
+        return self.cursor.total / max(self.cursor.rows, 1)
 
     def logs(self) -> dict[str, float]:
         """The means so far."""
-        values = {m.name: float(m.result()) for m in self.trainer._resolved_metrics}
-        return {"loss": self.mean, **values}
+        metrics = self.trainer._metrics_of(self.training)
+        return {"loss": self.mean, **{m.name: float(m.result()) for m in metrics}}
 
     def run(
         self,
@@ -182,11 +189,13 @@ class Walk:
         batch: int,
         order: NDArray[np.int64] | None = None,
         capacity: int | None = None,
+        base: int = 0,
     ) -> None:
-        """All batches of `rows`."""
+        """All batches of `rows` that are left; the first of them is the pass's number `base`."""
+        batch = min(batch, rows.count)
         steps = -(-rows.count // batch)
-        step, bound = 0, None
-        while step < steps and not self.stopped:
+        bound = None
+        while (step := self.cursor.steps - base) < steps and not self.stopped:
             program = self.trainer._programs.get(
                 self.trainer, rows, capacity or batch, self.training
             )
@@ -194,11 +203,10 @@ class Walk:
             if fresh:
                 program.bind(rows.arrays())
                 bound = program
-                if self._callbacks is None:
-                    self._piece = self.trainer._programs.pace(program)
-            count = min(self._piece, steps - step)
-            if self._callbacks is not None:
-                self._callbacks.call(self._begin, self.steps, {})
+                self._piece = 1 if self._hooked else self.trainer._programs.pace(program)
+            count = self._steps_now(steps - step)
+            if self._hooked and self._callbacks is not None:
+                self._callbacks.call(self._begin, self.cursor.steps, {})
             start = time.perf_counter()
             losses, bad = program.run(
                 rows.count,
@@ -207,20 +215,23 @@ class Walk:
                 count,
                 order=order,
                 order_changed=fresh,
+                cursor=self.cursor,
                 **self._rates(count),
             )
             self._adapt(program, count, time.perf_counter() - start)
-            good = count if bad < 0 else bad
-            sizes = [min(batch, rows.count - (step + i) * batch) for i in range(count)]
-            for loss, size in zip(losses[:good].tolist(), sizes, strict=False):
-                self.total += loss * size
-                self.rows += size
-            self.steps += good
-            step += good
             if bad >= 0:
-                self._not_finite(float(losses[bad]), sizes[bad])
-                step += 1
-            self._report(good)
+                size = min(batch, rows.count - (step + bad) * batch)
+                self._not_finite(float(losses[bad]), size)
+            self._report(count if bad < 0 else bad)
+
+    def _steps_now(self, left: int) -> int:
+        """Steps to make at once: what fits the time, up to the next checkpoint."""
+        count = min(self._piece, left)
+        if self.training and self._callbacks is not None:
+            made = int(self.trainer.optimizer.iterations)
+            for every in self._callbacks.save_steps():
+                count = min(count, every - made % every)
+        return count
 
     def _rates(self, count: int) -> dict[str, Any]:
         if not self.training:
@@ -234,7 +245,7 @@ class Walk:
         return {"learning_rates": rates, "weight_decay": float(optimizer.weight_decay or 0.0)}
 
     def _adapt(self, program: _core.Program, count: int, seconds: float) -> None:
-        if self._callbacks is not None:
+        if self._hooked:
             return
         fitting = int(count * _PIECE_SECONDS / max(seconds, 1e-6))
         self._piece = max(1, min(fitting, 8 * max(count, self._piece), _LONGEST_PIECE))
@@ -243,26 +254,26 @@ class Walk:
     def _report(self, steps: int) -> None:
         if self.progress is not None:
             self.progress.advance(steps, self.mean)
-        if self._callbacks is not None:
-            self._callbacks.call(self._end, self.steps - 1, self.logs())
-        if self.training and self.trainer.stop_training:
-            self.stopped = True
+        if self._hooked and self._callbacks is not None:
+            self._callbacks.call(self._end, self.cursor.steps - 1, self.logs())
+        if self.training:
+            if self._callbacks is not None and self._callbacks.save_steps():
+                self._callbacks.checkpoint_steps(int(self.trainer.optimizer.iterations), self)
+            if self.trainer.stop_training:
+                self.stopped = True
 
     def _not_finite(self, loss: float, size: int) -> None:
-        batch = self.steps
-        self.total += loss * size
-        self.rows += size
-        self.steps += 1
-        if not self.training or self.trainer.on_nonfinite == "ignore":
-            return
-        if self.trainer.on_nonfinite == "stop":
+        mode = self.trainer.on_nonfinite if self.training else "ignore"
+        if mode == "raise":
+            raise FloatingPointError(
+                f"the loss became {loss} at epoch {(self.epoch or 0) + 1}, batch "
+                f"{self.cursor.steps + 1} of it; the update was not made. Lower the learning "
+                "rate, clip the gradients or look at the data (finished epochs are in "
+                'trainer.history; on_nonfinite="stop" ends quietly)'
+            )
+        self.cursor.count(loss, size)
+        if mode == "stop":
             self.trainer.stop_training = self.stopped = True
-            return
-        raise FloatingPointError(
-            f"the loss became {loss} at epoch {(self.epoch or 0) + 1}, batch {batch + 1} of it; "
-            "the update was not made. Lower the learning rate, clip the gradients or look at "
-            'the data (finished epochs are in trainer.history; on_nonfinite="stop" ends quietly)'
-        )
 
 
 def check_rows(

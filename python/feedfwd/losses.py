@@ -63,6 +63,8 @@ def binary_crossentropy(
     >>> binary_crossentropy([[1.0]], [[-1e4]], from_logits=True).numpy()
     array([10000.], dtype=float32)
     """
+    label_smoothing = number(label_smoothing, "label_smoothing", 0, 1)
+    from_logits = flag(from_logits, "from_logits")
     t, p = aligned(y_true, y_pred)
     if label_smoothing:
         t = t * (1.0 - label_smoothing) + 0.5 * label_smoothing
@@ -91,6 +93,8 @@ def categorical_crossentropy(
     >>> categorical_crossentropy([[0.0, 1.0]], [[0.0, -1e4]], from_logits=True).numpy()
     array([10000.], dtype=float32)
     """
+    label_smoothing = number(label_smoothing, "label_smoothing", 0, 1)
+    from_logits = flag(from_logits, "from_logits")
     t, p = aligned(y_true, y_pred, "; for class numbers there is SparseCategoricalCrossentropy")
     if label_smoothing:
         t = t * (1.0 - label_smoothing) + label_smoothing / int(p.shape[-1] or 1)
@@ -107,6 +111,7 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     >>> sparse_categorical_crossentropy([1], [[0.0, -1e4]], from_logits=True).numpy()
     array([10000.], dtype=float32)
     """
+    from_logits = flag(from_logits, "from_logits")
     p = prediction(y_pred)
     labels = labels_for(y_true, p)
     if from_logits:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from feedfwd import _core, data
+from feedfwd.arguments import count as check_count
 from feedfwd.layers import calling
 from feedfwd.layers.base import Arguments, Layer
 from feedfwd.layers.checks import SYMBOLS, to_tensors
 from feedfwd.layers.tracking import holds, inside, replace, state
+from feedfwd.random import check_seed
 
 PREDICT_ROWS = 256
 _CACHED_PROGRAMS = 16
@@ -272,6 +273,33 @@ class Model(Layer):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_programs": {}}
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a file: its configuration and its weights (safetensors).
+
+        The file is written beside its target and renamed over it, so that whatever happens there
+        is the old file or the new one, whole. :func:`feedfwd.load_model` reads it.
+
+        Args:
+            path: of the file; one that exists is replaced.
+
+        Raises:
+            TypeError: ``path`` is no path.
+            ValueError: the model is not built, or an argument of a layer (a lambda, say) cannot be
+                written down.
+            OSError: what the system says; the old file is as it was.
+
+        Example:
+            >>> import os, tempfile, feedfwd as ff
+            >>> model = ff.Sequential([ff.Input((2,)), ff.layers.Dense(3)], seed=0)
+            >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+            >>> model.save(path)
+            >>> ff.load_model(path).layers[0].units
+            3
+        """
+        from feedfwd import saving
+
+        saving.save_model(self, path)
+
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
         """Print the layers with their output shapes and numbers of parameters.
 
@@ -297,23 +325,3 @@ class Model(Layer):
 
 class _Output:
     """Marks the place of one output in the nest a model returns."""
-
-
-def check_seed(seed: Any) -> int | None:
-    """None, or an integer from 0 to 2^63 - 1."""
-    if seed is None:
-        return None
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"seed: got {seed!r}, expected an integer or None")
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed: got {seed}, expected 0 <= seed < 2**63")
-    return int(seed)
-
-
-def check_count(value: Any, argument: str, least: int = 1) -> int:
-    """An integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{argument}: got {value!r}, expected an integer of at least {least}")
-    if value < least:
-        raise ValueError(f"{argument}: got {value}, expected at least {least}")
-    return int(value)

@@ -14,8 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from feedfwd import _core, activations
 from feedfwd._core import Tensor
+from feedfwd.arguments import shown
 
 if TYPE_CHECKING:
     from feedfwd.activations import *  # noqa: F403
@@ -155,11 +158,12 @@ def squeeze(x: Any, axis: int | None = None) -> Tensor:
 
 
 def _axis(axis: int, rank: int) -> int:
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise TypeError(f"axis: got {axis!r} of type {type(axis).__name__}, expected an int")
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        got = f"{shown(axis)} of type {type(axis).__name__}"
+        raise TypeError(f"axis: got {got}, expected an integer")
     if not -rank <= axis < rank:
-        raise ValueError(f"axis: got {axis}, expected {-rank} to {rank - 1}")
-    return axis % rank
+        raise ValueError(f"axis: got {shown(axis)}, expected {-rank} to {rank - 1}")
+    return int(axis) % rank
 
 
 def concatenate(xs: Sequence[Any], axis: int = -1) -> Tensor:

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import operator
 import threading
 from collections.abc import Sequence
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from feedfwd import _core
 from feedfwd._core import Tensor
-from feedfwd.arguments import number, shown
+from feedfwd.arguments import extents, number, shown
 
 _MASK = (1 << 63) - 1
 
@@ -82,13 +81,10 @@ def _draw(
 ) -> Tensor:
     if str(np.dtype(dtype)) not in ("float32", "float64"):
         raise ValueError(f"dtype: got {dtype!r}, expected 'float32' or 'float64'")
-    extents = tuple(operator.index(n) for n in shape)
-    if any(n < 0 for n in extents):
-        raise ValueError(f"shape: got {extents}, expected no negative extents")
     chosen = check_seed(seed)
     values = _core.draw(
         kind,
-        extents,
+        extents(shape, "shape"),
         a,
         b,
         next_seed() if chosen is None else chosen,

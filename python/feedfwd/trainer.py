@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from feedfwd import _core, data, losses, metrics, optimizers
+from feedfwd.arguments import count as check_count
+from feedfwd.arguments import flag, number
 from feedfwd.callbacks import Callback, CallbackList, History
 from feedfwd.checking import check_from_logits
+from feedfwd.fitting import EVALUATE_ROWS, Options, fit
 from feedfwd.loop import Programs, Rows, Walk, check_rows
-from feedfwd.model import Model, check_count
-from feedfwd.progress import Progress, check_verbose
+from feedfwd.model import Model
+from feedfwd.progress import check_verbose
+from feedfwd.run import Place, Run, Turn, fingerprint
 
-EVALUATE_ROWS = 256
 _ELSEWHERE = {
     "predict": "trainer.model.predict(x)",
     "compile": 'ff.Trainer(model, optimizer="adam", loss="mse", metrics=["mae"])',
@@ -85,9 +88,12 @@ class Trainer:
         asked = [] if metrics is None else metrics
         self._metrics = list(asked) if isinstance(asked, (list, tuple)) else [asked]
         self._resolved_metrics: list[Any] = []
+        self._measuring: list[Any] = []  # the same for evaluate, so that an epoch's totals stay
         self._resolved_for: tuple[int | None, ...] | None = None
+        self._totals: Any = None  # for the metrics, once they are resolved
         self._programs = Programs()
-        self._epochs_begun = 0  # of this trainer's life: the shuffle's counter
+        self._run = Run(Place(0, "begin", 0, _core.Cursor()), {}, (), [], finished=True)
+        self._fits, self._measures = Turn("fit"), Turn("evaluate")
         check_from_logits(model, self.loss)
 
     def __getattr__(self, name: str) -> Any:
@@ -109,7 +115,12 @@ class Trainer:
         names = [m.name for m in found]
         if len(set(names)) < len(names) or "loss" in names:
             raise ValueError(f"metrics: the names {names} clash; expected each once, none 'loss'")
+        self._measuring = [copy.deepcopy(m) for m in found]
         self._resolved_metrics, self._resolved_for = found, shape
+        self._take_totals()
+
+    def _metrics_of(self, training: bool) -> list[Any]:
+        return self._resolved_metrics if training else self._measuring
 
     # ---- training
 
@@ -129,8 +140,13 @@ class Trainer:
         initial_epoch: int = 0,
         validation_freq: int = 1,
         check_finite: bool = True,
+        resume: bool = False,
     ) -> History:
         """Train for some epochs. A second call goes on where the first ended.
+
+        Ctrl-C, an exception of a callback and a kill leave the fit between two steps. With
+        ``resume=True`` the next call, in this process or on what :meth:`load` gives, finishes it
+        with the bits it would have had.
 
         Args:
             x: inputs, rows first; or an iterable of batches ``(x, y)`` or ``(x, y, weights)``.
@@ -148,6 +164,8 @@ class Trainer:
             initial_epoch: index of the first epoch; default 0.
             validation_freq: validate every so many epochs; default 1.
             check_finite: refuse NaN and Inf in the data before the first step; default True.
+            resume: finish the fit that was interrupted or loaded, ``epochs`` in all, with the same
+                data, batch size and callbacks; where there is none, begin one. Default False.
 
         Returns:
             The History, also kept as ``trainer.history``.
@@ -162,60 +180,49 @@ class Trainer:
         check_count(initial_epoch, "initial_epoch", 0)
         check_count(validation_freq, "validation_freq")
         check_count(batch_size, "batch_size")
+        validation_split = number(validation_split, "validation_split", 0, 1, open_high=True)
         verbose = check_verbose(verbose)
-        if y is None:
-            if validation_split or sample_weight is not None or class_weight is not None:
-                raise ValueError(
-                    "x: an iterable of batches takes no validation_split, sample_weight or "
-                    "class_weight; give weights as (x, y, weights)"
+        resume = flag(resume, "resume")
+        with self._fits.take():
+            if y is None:
+                if validation_split or sample_weight is not None or class_weight is not None:
+                    raise ValueError(
+                        "x: an iterable of batches takes no validation_split, sample_weight or "
+                        "class_weight; give weights as (x, y, weights)"
+                    )
+                source: Rows | Iterable[Any] = _batches(x)
+                validation = None
+            else:
+                split = validation_split if validation_data is None else 0.0
+                source, validation = self._rows(
+                    x, y, sample_weight, class_weight, split, check_finite
                 )
-            source: Rows | Iterable[Any] = _batches(x)
-            validation = None
-        else:
-            source, validation = self._rows(
-                x,
-                y,
-                sample_weight,
-                class_weight,
-                validation_split if validation_data is None else 0.0,
-                check_finite,
-            )
-        if validation_data is not None:
-            validation = self._validation(validation_data, check_finite)
-        history = self.history = History()
-        steps = -(-source.count // batch_size) if isinstance(source, Rows) else None
-        params = {
-            "epochs": epochs,
-            "steps": steps,
-            "verbose": verbose,
-            "validates": validation is not None,
-        }
-        asked = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
-        calls = CallbackList([history, *asked], self, params)
-        progress = Progress(verbose, epochs)
-        self.stop_training = False
-        logs: dict[str, float] = {}
-        calls.call("on_train_begin", {})
-        try:
-            for epoch in range(initial_epoch, epochs):
-                progress.begin(epoch, steps)
-                calls.call("on_epoch_begin", epoch, {})
-                walk = Walk(self, calls, progress, epoch)
-                self._train_epoch(walk, source, batch_size, shuffle, check_finite)
-                if walk.stopped and not np.isfinite(walk.mean):
-                    break
-                logs = walk.logs()
-                if validation is not None and (epoch + 1 - initial_epoch) % validation_freq == 0:
-                    found = self._measure(validation, EVALUATE_ROWS, calls)
-                    logs.update({f"val_{name}": value for name, value in found.items()})
-                calls.call("on_epoch_end", epoch, logs)
-                progress.end(epoch, logs)
-                if self.stop_training:
-                    break
-        finally:
-            progress.close()
-        calls.call("on_train_end", logs)
-        return history
+            if validation_data is not None:
+                validation = self._validation(validation_data, check_finite)
+            rows = source if isinstance(source, Rows) else None
+            settings = {
+                "batch_size": int(batch_size) if rows is not None else 0,
+                "shuffle": bool(shuffle),
+                "validation_freq": int(validation_freq),
+                "initial_epoch": int(initial_epoch),
+                "rows": None if rows is None else rows.count,
+                "data": fingerprint(rows),
+                "validation": fingerprint(validation),
+            }
+            asked = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+            options = Options(epochs, verbose, check_finite, resume)
+            fit(self, source, validation, settings, asked, options)
+        return self.history
+
+    def _take_totals(self) -> None:
+        """The metrics' totals of the epoch that a file was written in."""
+        totals = self._totals
+        if totals is None or self._resolved_for is None:
+            return
+        for metric, values in zip(self._resolved_metrics, totals, strict=True):
+            for variable, value in zip(metric.variables, values, strict=True):
+                variable.assign(value)
+        self._totals = None
 
     def _rows(
         self,
@@ -245,36 +252,8 @@ class Trainer:
         weight = given[2] if len(given) == 3 else None
         return check_rows(self, given[0], given[1], weight, check_finite, "validation x")
 
-    def _train_epoch(
-        self, walk: Walk, source: Any, batch: int, shuffle: bool, check_finite: bool
-    ) -> None:
-        counter = self._epochs_begun
-        self._epochs_begun += 1
-        self._reset_metrics()
-        if isinstance(source, Rows):
-            order = _core.shuffled(source.count, self.model.seed, counter) if shuffle else None
-            walk.run(source, batch, order)
-            return
-        for item in source:
-            if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-                raise ValueError("x: an iterable must give (x, y) or (x, y, weights)")
-            weight = item[2] if len(item) == 3 else None
-            rows = check_rows(self, item[0], item[1], weight, check_finite)
-            # Room for the next batches too, so that a ragged one needs no program of its own.
-            self._room = max(rows.count, self._room)
-            walk.run(rows, rows.count, None, self._room)
-            if walk.stopped:
-                return
-        if walk.steps == 0:
-            raise ValueError(
-                "x: the iterable gave no batches; a generator runs once, "
-                "for several epochs give an object that can be iterated again"
-            )
-
-    _room = 1
-
-    def _reset_metrics(self) -> None:
-        for metric in self._resolved_metrics:
+    def _reset_metrics(self, training: bool) -> None:
+        for metric in self._metrics_of(training):
             metric.reset_state()
 
     # ---- measuring
@@ -327,16 +306,72 @@ class Trainer:
     def _measure(
         self, parts: Rows | Iterable[Rows], batch: int, calls: CallbackList
     ) -> dict[str, float]:
-        calls.call("on_test_begin", {})
-        self._reset_metrics()
-        walk = Walk(self, calls, None, None)
-        for rows in [parts] if isinstance(parts, Rows) else parts:
-            walk.run(rows, min(batch, rows.count), None, batch)
-        if walk.rows == 0:
-            raise ValueError("x: got no rows, expected at least one")
-        found = walk.logs()
-        calls.call("on_test_end", found)
+        with self._measures.take():
+            calls.call("on_test_begin", {})
+            self._reset_metrics(False)
+            walk = Walk(self, calls, None, None)
+            for rows in [parts] if isinstance(parts, Rows) else parts:
+                size = min(batch, rows.count)
+                room = min(batch, max(rows.count, EVALUATE_ROWS))
+                walk.run(rows, size, None, room, base=walk.cursor.steps)
+            if walk.cursor.rows == 0:
+                raise ValueError("x: got no rows, expected at least one")
+            found = walk.logs()
+            calls.call("on_test_end", found)
         return found
+
+    # ---- files
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the run to a file: model, optimizer, counters, callbacks, place in the epoch.
+
+        :meth:`load` reads it, and ``fit(..., resume=True)`` then finishes the fit with the bits it
+        would have had; :func:`feedfwd.load_model` reads the model alone. May be called between
+        fits, after an interrupted one, and by a callback. The file is written beside its target
+        and renamed over it.
+
+        Raises:
+            TypeError: ``path`` is no path.
+            ValueError: the model is not built, or something in it cannot be written down.
+            OSError: what the system says; the old file is as it was.
+
+        Example:
+            >>> import os, tempfile, numpy as np, feedfwd as ff
+            >>> x, y = np.ones((8, 2)), np.ones(8)
+            >>> trainer = ff.Trainer(ff.Sequential([ff.layers.Dense(1)], seed=0), loss="mse")
+            >>> _ = trainer.fit(x, y, epochs=2, verbose=0)
+            >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
+            >>> trainer.save(path)
+            >>> again = ff.Trainer.load(path)
+            >>> len(again.fit(x, y, epochs=5, verbose=0, resume=True).epoch)
+            5
+        """
+        from feedfwd.saving import runs
+
+        runs.save(self, path)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        custom_objects: Mapping[str, Any] | None = None,
+        device: str | None = None,
+    ) -> Any:
+        """The Trainer of a file that :meth:`save` or a checkpoint wrote.
+
+        Args:
+            path: of the file; see :func:`feedfwd.load_model` for damaged checkpoints.
+            custom_objects: classes of your own by the names they have in the file.
+            device: ``"cpu"``, ``"cuda"`` or ``"auto"``; default: as saved.
+
+        Raises:
+            OSError: what the system says.
+            TypeError: ``path`` is no path.
+            ValueError: the file is damaged, no run, or names an unknown class.
+        """
+        from feedfwd.saving import runs
+
+        return runs.load(cls, path, custom_objects, device)
 
     def __repr__(self) -> str:
         return f"<Trainer of {self.model!r}>"

@@ -134,7 +134,8 @@ def test_validation_takes_the_last_rows():
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, 1.5, 0.999, True])
 def test_validation_split_is_checked(fraction):
-    with pytest.raises(ValueError, match="validation_split"):
+    wrong = TypeError if fraction is True else ValueError
+    with pytest.raises(wrong, match="validation_split"):
         data.split_validation([np.arange(10)], fraction, None)
 
 

@@ -359,6 +359,8 @@ def test_summary():
 def test_input_checks_its_shape():
     assert ff.Input((4, 5)).shape == (None, 4, 5)
     with pytest.raises(ValueError, match="shape"):
+        ff.Input((0, 3))
+    with pytest.raises(TypeError, match="shape"):
         ff.Input((None, 3))
     with pytest.raises(TypeError, match="shape"):
         ff.Input("x")

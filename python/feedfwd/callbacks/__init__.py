@@ -1,11 +1,13 @@
 """Callbacks: what a Trainer calls while it trains."""
 
 from feedfwd.callbacks.base import Callback, CallbackList, LambdaCallback
+from feedfwd.callbacks.checkpoints import BackupAndRestore, ModelCheckpoint
 from feedfwd.callbacks.extras import CSVLogger, LearningRateScheduler
 from feedfwd.callbacks.history import History
 from feedfwd.callbacks.monitors import EarlyStopping, ReduceLROnPlateau
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -13,5 +15,6 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "ReduceLROnPlateau",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from feedfwd.loop import Walk
     from feedfwd.model import Model
     from feedfwd.trainer import Trainer
 
@@ -44,6 +45,15 @@ class Callback:
         """Remember who calls."""
         self.trainer = trainer
         self.model = trainer.model
+
+    def get_state(self) -> dict[str, Any]:
+        """What a run file keeps of this callback: numbers, strings, arrays, lists and dicts of
+        them; ``{}``, the default, for a callback that remembers nothing.
+        """
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take what ``get_state`` gave; called after ``on_train_begin`` of a resumed fit."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """``fit`` starts."""
@@ -115,6 +125,23 @@ def overrides(callback: Callback, hook: str) -> bool:
     return hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
 
 
+class Saver(Callback):
+    """A callback that writes the run to a file. It comes after all others, and after the trainer
+    has noted that the epoch or step is over, so that the file holds what they all left.
+    """
+
+    save_freq: int | str = "epoch"
+
+    def save_epoch(self, epoch: int, logs: Logs) -> None:
+        """An epoch is over."""
+
+    def save_step(self, epoch: int, logs: Logs) -> None:
+        """A multiple of ``save_freq`` steps is made."""
+
+    def fit_finished(self) -> None:
+        """The fit came to its end."""
+
+
 class CallbackList:
     """Calls the callbacks that have a hook of their own, in order."""
 
@@ -129,6 +156,7 @@ class CallbackList:
             callback.set_params(params)
             callback.set_trainer(trainer)
         self._having = {h: [c for c in self.callbacks if overrides(c, h)] for h in HOOKS}
+        self._savers = [c for c in self.callbacks if isinstance(c, Saver)]
 
     def wants(self, *hooks: str) -> bool:
         """Whether any callback overrides any of `hooks`."""
@@ -138,3 +166,23 @@ class CallbackList:
         """Call `hook` of all who have it."""
         for callback in self._having[hook]:
             getattr(callback, hook)(*args)
+
+    def save_steps(self) -> list[int]:
+        """After how many steps each the savers want the run."""
+        return [c.save_freq for c in self._savers if isinstance(c.save_freq, int)]
+
+    def checkpoint(self, epoch: int, logs: Logs) -> None:
+        """Let the savers have an epoch that is over."""
+        for saver in self._savers:
+            saver.save_epoch(epoch, logs)
+
+    def checkpoint_steps(self, made: int, walk: Walk) -> None:
+        """Let those savers have the run whose number of steps is reached."""
+        due = [c for c in self._savers if isinstance(c.save_freq, int) and made % c.save_freq == 0]
+        for saver in due:
+            saver.save_step(walk.epoch or 0, walk.logs())
+
+    def finished(self) -> None:
+        """Tell the savers that the fit is over."""
+        for saver in self._savers:
+            saver.fit_finished()

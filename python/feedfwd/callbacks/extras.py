@@ -80,10 +80,22 @@ class CSVLogger(Callback):
         self._names: list[str] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Open the file."""
+        """Open the file; a resumed fit keeps the lines of the epochs it does not run again."""
         self._names = None
-        if not self.append:
+        first = self.params.get("resumed_at")
+        if first is not None and os.path.exists(self.filename):
+            self._write("w", self._kept(int(first)))
+        elif not self.append:
             self._write("w", [])
+
+    def _kept(self, first: int) -> list[list[Any]]:
+        import csv
+
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file, delimiter=self.separator))
+        while rows and rows[-1] and rows[-1][0].isdigit() and int(rows[-1][0]) >= first:
+            rows.pop()
+        return list(rows)
 
     def _write(self, mode: str, rows: list[list[Any]]) -> None:
         import csv

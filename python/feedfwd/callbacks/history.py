@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
 from feedfwd.callbacks.base import Callback, Logs
 
 
@@ -24,12 +29,45 @@ class History(Callback):
     def __init__(self) -> None:
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
+        self._noted: list[tuple[int, tuple[str, ...]]] = []  # every epoch and its names
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the epoch's numbers."""
+        self._noted.append((epoch, tuple(logs or ())))
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
+
+    def _before(self, epoch: int) -> tuple[int, Counter[str]]:
+        """How many epochs, and values of each name, there are of epochs before `epoch`."""
+        kept = [names for e, names in self._noted if e < epoch]
+        return len(kept), Counter(name for names in kept for name in names)
+
+    def truncate(self, epoch: int) -> None:
+        """Forget the epochs from `epoch` on, also one that was noted in part."""
+        if not self._noted or self._noted[-1][0] < epoch:
+            return
+        count, lengths = self._before(epoch)
+        self.history = {name: self.history[name][:n] for name, n in lengths.items()}
+        del self.epoch[count:], self._noted[count:]
+
+    def _state(self, epoch: int) -> dict[str, Any]:
+        """The epochs before `epoch`, for a file."""
+        count, lengths = self._before(epoch)
+        kinds = list(dict.fromkeys(names for _, names in self._noted[:count]))
+        place = {names: i for i, names in enumerate(kinds)}
+        return {
+            "epoch": np.array(self.epoch[:count], np.int64),
+            "values": {k: np.array(self.history[k][:n]) for k, n in lengths.items()},
+            "names": kinds,
+            "kind": np.array([place[names] for _, names in self._noted[:count]], np.int64),
+        }
+
+    def _set_state(self, state: dict[str, Any]) -> None:
+        self.epoch = [int(e) for e in state["epoch"]]
+        self.history = {str(k): v.astype(np.float64).tolist() for k, v in state["values"].items()}
+        names = [tuple(str(n) for n in kind) for kind in state["names"]]
+        self._noted = [(e, names[int(i)]) for e, i in zip(self.epoch, state["kind"], strict=True)]
 
     def __repr__(self) -> str:
         return f"<History of {len(self.epoch)} epochs: {', '.join(self.history)}>"

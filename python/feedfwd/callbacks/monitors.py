@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from feedfwd.arguments import count, number
 from feedfwd.callbacks.base import Callback, Logs
 
 
-class _Monitor(Callback):
+class Monitor(Callback):
     """Compares one number of the logs from epoch to epoch."""
 
     def __init__(self, monitor: str, mode: str, min_delta: float) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode: got {mode!r}, expected 'auto', 'min' or 'max'")
         self.monitor = monitor
-        self.min_delta = abs(float(min_delta))
+        self.min_delta = abs(number(min_delta, "min_delta"))
         rising = ("acc", "accuracy", "auc")
         self.larger = mode == "max" or (mode == "auto" and monitor.endswith(rising))
 
@@ -44,7 +45,18 @@ class _Monitor(Callback):
         )
 
 
-class EarlyStopping(_Monitor):
+_STOPPING = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+_PLATEAU = ("wait", "resting", "best")
+
+
+def _take(callback: Callback, state: dict[str, Any], names: tuple[str, ...]) -> None:
+    if set(state) != set(names):
+        raise ValueError(f"{type(callback).__name__}: the saved state holds {sorted(state)}")
+    for name in names:
+        setattr(callback, name, state[name])
+
+
+class EarlyStopping(Monitor):
     r"""Stops training when a number has not improved for some epochs.
 
     An epoch improves if its number is better than the best so far by more than ``min_delta``; after
@@ -83,13 +95,11 @@ class EarlyStopping(_Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if isinstance(patience, bool) or patience < 0:
-            raise ValueError(f"patience: got {patience!r}, expected an integer of at least 0")
-        self.patience = int(patience)
+        self.patience = count(patience, "patience", 0)
         self.verbose = verbose
-        self.baseline = baseline
+        self.baseline = None if baseline is None else number(baseline, "baseline")
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.start_from_epoch = count(start_from_epoch, "start_from_epoch", 0)
         self._reset()
 
     def _reset(self) -> None:
@@ -122,6 +132,14 @@ class EarlyStopping(_Monitor):
             self.stopped_epoch = epoch
             self.trainer.stop_training = True
 
+    def get_state(self) -> dict[str, Any]:
+        """The best so far and the epochs since."""
+        return {name: getattr(self, name) for name in _STOPPING}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        _take(self, state, _STOPPING)
+
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Put the best weights back."""
         if self.stopped_epoch > 0 and self.verbose:
@@ -132,7 +150,7 @@ class EarlyStopping(_Monitor):
             self.model.set_weights(self.best_weights)
 
 
-class ReduceLROnPlateau(_Monitor):
+class ReduceLROnPlateau(Monitor):
     """Lowers the learning rate when a number has stopped improving.
 
     ``rate = max(rate * factor, min_lr)`` after ``patience`` epochs in a row without improvement.
@@ -171,16 +189,28 @@ class ReduceLROnPlateau(_Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if not 0 < factor < 1:
+        if not 0 < number(factor, "factor") < 1:
             raise ValueError(f"factor: got {factor!r}, expected a number between 0 and 1")
-        self.factor, self.patience, self.verbose = factor, patience, verbose
-        self.cooldown, self.min_lr = cooldown, min_lr
+        self.factor, self.verbose = float(factor), verbose
+        self.patience, self.cooldown = (
+            count(patience, "patience", 0),
+            count(cooldown, "cooldown", 0),
+        )
+        self.min_lr = number(min_lr, "min_lr", 0)
         self.on_train_begin()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Forget an earlier fit."""
         self.wait = self.resting = 0
         self.best = self.worst()
+
+    def get_state(self) -> dict[str, Any]:
+        """The best so far and the epochs since."""
+        return {name: getattr(self, name) for name in _PLATEAU}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        _take(self, state, _PLATEAU)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compare, and lower the rate when patience is out."""

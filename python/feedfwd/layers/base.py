@@ -92,6 +92,7 @@ class Layer:
         self._seed: int | None = None
         self._device = "cpu"
         self._settled = False
+        self._signature: Any = None  # shapes and dtypes of what it was first called with
         self._structure = object()  # another one after every change of what it is made of
         self.built = False
 

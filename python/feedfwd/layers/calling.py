@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from feedfwd import _core
 from feedfwd.layers.checks import SYMBOLS, batch_shape
-from feedfwd.layers.tracking import calling, holds, inside, replace, scratch, state
+from feedfwd.layers.tracking import Spec, calling, holds, inside, replace, scratch, state
 
 if TYPE_CHECKING:
     from feedfwd.layers.base import Layer
@@ -93,9 +93,17 @@ def settle(layer: Layer, inputs: Callable[[_core.Trace], Arguments]) -> Any:
     adopt(layer)
     with scratch() as trace:
         args, kwargs = inputs(trace)
+        note_signature(layer, args, kwargs)
         outputs = call_layer(layer, args, kwargs)
     finish(layer)
     return outputs
+
+
+def note_signature(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Remember what the layer is called with: a model file needs it to build the model again."""
+    given = {k: v for k, v in kwargs.items() if k != "training"}
+    spec = replace((args, given), SYMBOLS, lambda t: Spec(batch_shape(t), str(t.dtype)))
+    object.__setattr__(layer, "_signature", spec)
 
 
 def try_settle(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -117,6 +125,8 @@ def try_settle(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> N
 def finish(layer: Layer) -> None:
     """Draw all weights that wait, and put them side by side in memory."""
     adopt(layer)
+    if state.loading:
+        return
     for weight in layer._all_weights():
         if weight.draw is not None:
             weight.draw.settle(weight.variable)

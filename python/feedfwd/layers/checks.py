@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from feedfwd import _core
-from feedfwd.arguments import LARGEST, count, shown
+from feedfwd.arguments import count, extents, shown
 from feedfwd.layers.tracking import holds
 
 if TYPE_CHECKING:
@@ -82,11 +81,8 @@ def check_shape(shape: Any, argument: str) -> tuple[int, ...]:
     """A tuple of positive integers."""
     if not isinstance(shape, (int, np.integer, list, tuple)):
         raise TypeError(f"{argument}: got {shown(shape)}, expected a list or tuple of integers")
-    extents = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    known = tuple(count(n, argument) for n in extents)
-    if math.prod(known) > LARGEST:
-        raise ValueError(f"{argument}: got {shown(extents)}, expected fewer than 2**63 elements")
-    return known
+    given = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    return extents([count(n, argument) for n in given], argument)
 
 
 def uniquify(layers: Sequence[Layer]) -> None:

@@ -26,6 +26,7 @@ class CallState(threading.local):
         self.stack: list[Layer] = []
         self.training: bool | None = None
         self.scratch = 0  # above 0: only shapes are wanted
+        self.loading = False  # weights come from a file: none are drawn
 
 
 state = CallState()
@@ -56,6 +57,23 @@ def scratch() -> Iterator[_core.Trace]:
         state.scratch -= 1
 
 
+class Spec:
+    """Shape and dtype of a tensor that a layer was called with; the batch is None."""
+
+    def __init__(self, shape: tuple[int | None, ...], dtype: str) -> None:
+        self.shape, self.dtype = shape, dtype
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Layers made and built in here get no values yet."""
+    outer, state.loading = state.loading, True
+    try:
+        yield
+    finally:
+        state.loading = outer
+
+
 class Draw:
     """Draws one weight from its root's seed when values are first needed (numerics, rule 8)."""
 
@@ -65,8 +83,12 @@ class Draw:
         self.variable: weakref.ref[_core.Variable] | None = None
         self.used: tuple[int, int] | None = None  # seed and stream of the values drawn
         self.provisional = False  # drawn while the layer was being built
+        self.given: Any = None  # values that take the place of drawn ones, once
 
     def __call__(self, variable: _core.Variable) -> Any:
+        if self.given is not None:
+            values, self.given = self.given, None
+            return values
         self.used = self.source(variable)
         self.provisional = state.scratch > 0
         seed, stream = self.used

@@ -1,0 +1,196 @@
+"""The epochs of one fit: begun, run, ended, each a step from one Run to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from feedfwd._core import Cursor, shuffled
+from feedfwd.callbacks import BackupAndRestore, Callback, CallbackList, History
+from feedfwd.loop import Rows, Walk, check_rows
+from feedfwd.progress import Progress
+from feedfwd.run import Place, Run, Seen, States, check_settings, fingerprint, hand_over, states_of
+
+if TYPE_CHECKING:
+    from feedfwd.trainer import Trainer
+
+EVALUATE_ROWS = 256
+
+
+class Options(NamedTuple):
+    """How a fit is to go; the same fit may be resumed with others."""
+
+    epochs: int
+    verbose: int | str
+    check_finite: bool
+    resume: bool
+
+
+def fit(
+    trainer: Trainer,
+    source: Rows | Iterable[Any],
+    validation: Rows | None,
+    settings: dict[str, Any],
+    asked: list[Callback],
+    options: Options,
+) -> None:
+    """Begin a fit, or go on with the trainer's, and bring it to its end."""
+    rows = source.count if isinstance(source, Rows) else None
+    params = {
+        "epochs": options.epochs,
+        "steps": None if rows is None else -(-rows // settings["batch_size"]),
+        "verbose": options.verbose,
+        "validates": validation is not None,
+    }
+    CallbackList(asked, trainer, params)  # all of them are callbacks, and know their trainer
+    restored = [c.restore() for c in asked if isinstance(c, BackupAndRestore)]
+    old = trainer._run
+    states: States = []
+    if (options.resume or any(restored)) and old.settings:
+        check_settings(old, {**settings, "initial_epoch": old.settings["initial_epoch"]})
+        params["resumed_at"] = old.place.epoch
+        states = old.states_now()
+        # The hooks below may reset the callbacks whose states these are.
+        trainer._run = old = old._replace(callbacks=None, states=states)
+        trainer.history.truncate(old.place.epoch)
+    else:
+        place = Place(settings["initial_epoch"], "begin", old.place.next_counter(), Cursor())
+        old = Run(place, settings, None, [])
+        trainer.history = History()
+    calls = CallbackList([trainer.history, *asked], trainer, params)
+    trainer.stop_training = False
+    calls.call("on_train_begin", {})
+    hand_over(states, asked)
+    if old.in_hooks:
+        trainer.optimizer.learning_rate = old.rate
+    trainer._totals = old.metrics
+    trainer._take_totals()
+    trainer._run = old._replace(
+        callbacks=calls.callbacks, in_hooks=False, rate=None, finished=False, metrics=None
+    )
+    progress = Progress(options.verbose, options.epochs)
+    fitting = Fitting(trainer, source, validation, calls, progress, options)
+    try:
+        fitting.run()
+    finally:
+        progress.close()
+    calls.call("on_train_end", fitting.logs)
+    trainer._run = trainer._run._replace(finished=True)
+    calls.finished()
+
+
+class Fitting:
+    """Runs the epochs of ``trainer._run`` up to `epochs`."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        source: Rows | Iterable[Any],
+        validation: Rows | None,
+        calls: CallbackList,
+        progress: Progress,
+        options: Options,
+    ) -> None:
+        self.trainer, self.source, self.validation = trainer, source, validation
+        self.calls, self.progress, self.epochs = calls, progress, options.epochs
+        self.batch = int(trainer._run.settings["batch_size"])
+        self.shuffle = bool(trainer._run.settings["shuffle"])
+        self.frequency = int(trainer._run.settings["validation_freq"])
+        self.check_finite = options.check_finite
+        self.logs: dict[str, float] = {}
+        self._shown: int | None = None
+        self._room = 1
+
+    def run(self) -> None:
+        """All epochs that are left."""
+        stages = {"begin": self._begin, "steps": self._steps, "end": self._end}
+        while True:
+            run = self.trainer._run
+            if run.stopped or (run.place.epoch >= self.epochs and run.place.stage == "begin"):
+                return
+            if self._shown != run.place.epoch:
+                self._shown = run.place.epoch
+                self.progress.begin(run.place.epoch, self._step_count())
+            stages[run.place.stage](run.place)
+
+    def _step_count(self) -> int | None:
+        return -(-self.source.count // self.batch) if isinstance(self.source, Rows) else None
+
+    def _commit(self, place: Place, **changes: Any) -> None:
+        states = states_of(self.calls.callbacks)
+        new = {"states": states, "in_hooks": False, "rate": None, **changes}
+        self.trainer._run = self.trainer._run._replace(place=place, **new)
+
+    def _hooks(self, hook: str, epoch: int, logs: dict[str, float]) -> None:
+        """Hooks that run again, from the states before them, if they do not come to their end."""
+        run = self.trainer._run
+        rate = self.trainer.optimizer.learning_rate
+        states = states_of(self.calls.callbacks)
+        self.trainer._run = run._replace(in_hooks=True, rate=rate, states=states)
+        self.calls.call(hook, epoch, logs)
+
+    def _begin(self, place: Place) -> None:
+        self._hooks("on_epoch_begin", place.epoch, {})
+        self.trainer._reset_metrics(True)
+        cursor = Cursor()
+        self._commit(place._replace(stage="steps", cursor=cursor), seen=Seen(0, 0, 0))
+
+    def _steps(self, place: Place) -> None:
+        walk = Walk(self.trainer, self.calls, self.progress, place.epoch, place.cursor)
+        if isinstance(self.source, Rows):
+            seed, counter = self.trainer.model.seed, place.counter
+            order = shuffled(self.source.count, seed, counter) if self.shuffle else None
+            walk.run(self.source, self.batch, order)
+        else:
+            self._batches(walk, self.source)
+        if walk.stopped and not np.isfinite(walk.mean):
+            self._commit(place, stopped=True)
+        else:
+            self._commit(place._replace(stage="end"))
+
+    def _batches(self, walk: Walk, source: Iterable[Any]) -> None:
+        made, value, index = walk.cursor.steps, 0, -1
+        for index, item in enumerate(source):
+            if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+                raise ValueError("x: an iterable must give (x, y) or (x, y, weights)")
+            weight = item[2] if len(item) == 3 else None
+            rows = check_rows(self.trainer, item[0], item[1], weight, self.check_finite)
+            following = fingerprint(rows, value)
+            if index < made:
+                value = following
+                if index == made - 1 and value != self.trainer._run.hash_seen():
+                    raise ValueError("resume: the batches differ from those of the interrupted fit")
+                continue
+            self.trainer._run = self.trainer._run._replace(seen=Seen(index, value, following))
+            value = following
+            # Room for the next batches too, so that a ragged one needs no program of its own.
+            self._room = max(rows.count, self._room)
+            walk.run(rows, rows.count, None, self._room, base=index)
+            if walk.stopped:
+                return
+        if index + 1 < made:
+            raise ValueError(
+                f"resume: x gave {index + 1} batches, the interrupted fit had {made} already"
+            )
+        if walk.cursor.steps == 0:
+            raise ValueError(
+                "x: the iterable gave no batches; a generator runs once, "
+                "for several epochs give an object that can be iterated again"
+            )
+
+    def _end(self, place: Place) -> None:
+        trainer, epoch = self.trainer, place.epoch
+        logs = Walk(trainer, None, None, epoch, place.cursor).logs()
+        first = int(trainer._run.settings["initial_epoch"])
+        if self.validation is not None and (epoch + 1 - first) % self.frequency == 0:
+            found = trainer._measure(self.validation, EVALUATE_ROWS, self.calls)
+            logs.update({f"val_{name}": value for name, value in found.items()})
+        self.logs = logs
+        trainer.history.truncate(epoch)
+        self._hooks("on_epoch_end", epoch, logs)
+        following = Place(epoch + 1, "begin", place.counter + 1, Cursor())
+        self._commit(following, stopped=bool(trainer.stop_training))
+        self.calls.checkpoint(epoch, logs)
+        self.progress.end(epoch, logs)

@@ -1,0 +1,143 @@
+"""What must be known of a fit to finish it later, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from feedfwd import _core
+
+if TYPE_CHECKING:
+    from feedfwd.callbacks.base import Callback
+    from feedfwd.loop import Rows
+
+States = list[tuple[str, dict[str, Any]]]
+
+
+class Place(NamedTuple):
+    """Where a fit stands: before an epoch ("begin"), in its steps, or after them ("end")."""
+
+    epoch: int
+    stage: str
+    counter: int  # of the epoch's shuffle, over all fits of the trainer
+    cursor: _core.Cursor
+
+    def next_counter(self) -> int:
+        """The shuffle of the next new epoch."""
+        return self.counter + (self.stage != "begin")
+
+
+class Seen(NamedTuple):
+    """What was taken from an iterable of batches in this epoch."""
+
+    batches: int
+    before: int  # hash over that many batches
+    after: int  # and with the one that follows
+
+
+class Run(NamedTuple):
+    """A fit as it stands. Every change is one assignment of a new Run, so that an exception, also
+    one that a signal raises between two lines, finds either the old state or the new one.
+    """
+
+    place: Place
+    settings: dict[str, Any]
+    callbacks: Sequence[Callback] | None  # None: it comes from a file
+    states: States  # of the callbacks, before the hooks that are running
+    in_hooks: bool = False  # of the begin or end of an epoch: they run again on resume
+    rate: Any = None  # the learning rate before the hooks
+    stopped: bool = False  # by a callback, or by a loss that is not finite
+    finished: bool = False
+    metrics: Any = None  # values of the metrics' variables, from a file
+    seen: Seen = Seen(0, 0, 0)
+    numerics: int = _core.numerics_version
+
+    def states_now(self) -> States:
+        """States of the callbacks to go on with."""
+        if self.callbacks is None or self.in_hooks:
+            return self.states
+        return states_of(self.callbacks)
+
+    def hash_seen(self) -> int:
+        """Hash over the batches whose steps are made."""
+        made = self.place.cursor.steps
+        return self.seen.after if made > self.seen.batches else self.seen.before
+
+
+def states_of(callbacks: Iterable[Callback]) -> States:
+    """Class name and state of each callback that has one."""
+    found = [(type(c).__name__, c.get_state()) for c in callbacks]
+    return [(name, state) for name, state in found if state]
+
+
+def hand_over(states: States, callbacks: Sequence[Callback]) -> None:
+    """Give saved states to callbacks of the same class, in order.
+
+    Raises:
+        ValueError: a state whose callback is missing.
+    """
+    free = list(callbacks)
+    for name, state in states:
+        heir = next((c for c in free if type(c).__name__ == name), None)
+        if heir is None:
+            raise ValueError(f"callbacks: the interrupted fit had a {name}; pass one to finish it")
+        free.remove(heir)
+        heir.set_state(state)
+
+
+def fingerprint(rows: Rows | None, start: int = 0) -> int:
+    """A hash of shapes, dtypes and bytes."""
+    value = start
+    for array in rows.arrays() if rows is not None else ():
+        text = f"{array.dtype.str} {array.shape}".encode()
+        value = _core.fingerprint(array, _core.fingerprint(text, value))
+    return value
+
+
+def check_settings(run: Run, settings: dict[str, Any]) -> None:
+    """ValueError with the first thing that differs from the interrupted fit."""
+    if run.numerics != _core.numerics_version:
+        raise ValueError(
+            f"resume: the run was made with numerics version {run.numerics}, this is version "
+            f"{_core.numerics_version}; it cannot go on with the same bits"
+        )
+    for name, value in settings.items():
+        before = run.settings.get(name)
+        if before == value:
+            continue
+        if name in ("rows", "data", "validation"):
+            what = "validation data" if name == "validation" else "x, y or sample_weight"
+            raise ValueError(f"resume: {what} differ from those of the interrupted fit")
+        raise ValueError(f"resume: {name} is {value!r}, the interrupted fit had {before!r}")
+
+
+class Turn:
+    """Lets one call at a time through, also in a forked child.
+
+    What is entered and left with ``with`` is a plain lock, since no signal can come between its
+    being taken and the block that lets it go.
+
+    >>> turn = Turn("fit")
+    >>> with turn.take():
+    ...     pass
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._pid, self._lock = os.getpid(), threading.Lock()
+
+    def take(self) -> threading.Lock:
+        """The lock to hold; ValueError while somebody holds it."""
+        if self._pid != os.getpid():  # a fork copied it while another thread held it
+            self._pid, self._lock = os.getpid(), threading.Lock()
+        if self._lock.locked():
+            raise ValueError(
+                f"{self._what}: this Trainer is busy with another {self._what}, of a callback's "
+                "caller or of another thread; one at a time"
+            )
+        return self._lock
+
+    def __reduce__(self) -> Any:
+        return Turn, (self._what,)

@@ -1,0 +1,233 @@
+"""Runs as files: a model, its trainer, and where its fit stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feedfwd import _core, losses, metrics, optimizers, saving
+from feedfwd.arguments import count as check_count
+from feedfwd.optimizers import schedules
+from feedfwd.run import Place, Run, Seen
+from feedfwd.saving import atomic, models, nest
+
+Found = Mapping[str, NDArray[Any]]
+
+
+def save(trainer: Any, path: str | os.PathLike[str], keep_previous: bool = False) -> None:
+    """Write a Trainer; see :meth:`feedfwd.Trainer.save`."""
+    target = atomic.check_path(path)
+    arrays: dict[str, NDArray[Any]] = {}
+    config = {
+        "model": models.describe(trainer.model, arrays),
+        "trainer": _describe_trainer(trainer),
+        "optimizer": _describe_optimizer(trainer, arrays),
+        "run": _describe_run(trainer, arrays),
+    }
+    saving.write(target, config, arrays, keep_previous)
+
+
+def _named(thing: Any, what: str) -> Any:
+    """A name as it is, an object as class name and config."""
+    if isinstance(thing, str):
+        return thing
+    get_config = getattr(thing, "get_config", None)
+    if isinstance(thing, type) or get_config is None:
+        raise ValueError(
+            f"{what}: {thing!r} cannot be written to a file; expected a name, or an object of a "
+            "class with get_config and from_config"
+        )
+    config = nest.pack(get_config(), {}, what)
+    return {"class_name": type(thing).__name__, "config": config}
+
+
+def _describe_trainer(trainer: Any) -> dict[str, Any]:
+    return {
+        "loss": _named(trainer.loss, "loss"),
+        "metrics": [_named(m, "metrics") for m in trainer._metrics],
+        "shards": trainer.shards,
+        "on_nonfinite": trainer.on_nonfinite,
+    }
+
+
+def _describe_optimizer(trainer: Any, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    optimizer = trainer.optimizer
+    variables = trainer.model.variables
+    slots: list[int] = []
+    for i, variable in enumerate(variables):
+        built = optimizer.core.is_built(variable)
+        values = optimizer.core.slots(variable) if built else []
+        slots.append(len(values) if built else -1)
+        arrays.update({f"optimizer.{i}.{j}": value for j, value in enumerate(values)})
+    return {
+        **_named(optimizer, "optimizer"),
+        "iterations": optimizer.iterations,
+        "slots": slots,
+        "excluded": [i for i, v in enumerate(variables) if id(v) in optimizer._excluded_ids],
+        "excluded_names": list(optimizer._excluded_names),
+    }
+
+
+def _describe_run(trainer: Any, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    run: Run = trainer._run
+    place = run.place
+    totals = run.metrics
+    if totals is None and place.stage != "begin":
+        totals = [[v.numpy() for v in m.variables] for m in trainer._resolved_metrics]
+    state = {
+        "place": [place.epoch, place.stage, place.counter],
+        "cursor": [place.cursor.steps, place.cursor.rows, float(place.cursor.total)],
+        "settings": run.settings,
+        "callbacks": [list(item) for item in run.states_now()],
+        "rate": _rate(run.rate) if run.in_hooks else None,
+        "stopped": run.stopped,
+        "finished": run.finished,
+        "metrics": totals,
+        "seen": [place.cursor.steps, run.hash_seen()],
+        "history": trainer.history._state(place.epoch),
+    }
+    return {"state": nest.pack(state, arrays, "run")}
+
+
+def _rate(rate: Any) -> Any:
+    return rate if isinstance(rate, (int, float)) else {**_named(rate, "learning_rate")}
+
+
+def load(
+    cls: Any,
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None,
+    device: str | None,
+) -> Any:
+    """The Trainer of a file; see :meth:`feedfwd.Trainer.load`."""
+    saving.check_custom_objects(custom_objects)
+    if device is not None:
+        _core.check_device(device)
+
+    def make(config: Any, arrays: Found) -> Any:
+        if "trainer" not in config:
+            raise ValueError("the file has a model and no run; use ff.load_model")
+        model = models.rebuild(config.get("model"), arrays, custom_objects, device)
+        return _working(lambda: _make(cls, model, config, arrays, custom_objects))
+
+    return saving.load(path, make, callers=4)
+
+
+def restore(trainer: Any, path: str) -> None:
+    """Put the run of a file into a Trainer made like the one that wrote it.
+
+    Raises:
+        ValueError: the file is damaged, or of another model, loss or optimizer.
+    """
+
+    def put(config: Any, arrays: Found) -> None:
+        own = models.describe(trainer.model, {})
+        other = config.get("model")
+        same = isinstance(other, dict) and all(
+            own[k] == other.get(k) for k in ("class_name", "config", "weights", "signature")
+        )
+        if not same or config.get("trainer") != _describe_trainer(trainer):
+            raise ValueError("the file is of another model, loss or metrics than this Trainer's")
+        if config["optimizer"]["class_name"] != type(trainer.optimizer).__name__:
+            raise ValueError("the file is of another optimizer than this Trainer's")
+        given = config["optimizer"]["config"]
+        rate = nest.unpack(given, {})["learning_rate"]
+
+        def work() -> None:
+            models.set_values(trainer.model, other, arrays)
+            trainer.optimizer.learning_rate = rate
+            _set_state(trainer, config, arrays)
+
+        _working(work)
+
+    saving.load(path, put)
+
+
+def _working(make: Any) -> Any:
+    """make(), whose mistakes are the file's."""
+    try:
+        return make()
+    except (KeyError, IndexError, AttributeError, RecursionError, TypeError, OverflowError) as e:
+        kind = type(e).__name__
+        raise ValueError(f"the run's configuration does not work here: {kind}: {e}") from e
+
+
+def _make(
+    cls: Any, model: Any, config: Any, arrays: Found, custom_objects: Mapping[str, Any] | None
+) -> Any:
+    made = config["trainer"]
+    if not isinstance(made["metrics"], list):
+        raise ValueError("the configuration of the metrics is no list")
+    trainer = cls(
+        model,
+        optimizer=_revive(optimizers.get, config["optimizer"], custom_objects),
+        loss=_revive(losses.get, made["loss"], custom_objects),
+        metrics=[_revive(metrics.get, m, custom_objects) for m in made["metrics"]],
+        shards=made["shards"],
+        on_nonfinite=made["on_nonfinite"],
+    )
+    _set_state(trainer, config, arrays)
+    return trainer
+
+
+def _revive(get: Any, given: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+    if isinstance(given, str):
+        return given
+    name = given["class_name"]
+    config = nest.unpack(given["config"], {})
+    own = (custom_objects or {}).get(name)
+    if own is not None:
+        return own.from_config(config)
+    return get({"class_name": name, "config": config})
+
+
+def _set_state(trainer: Any, config: Any, arrays: Found) -> None:
+    _set_optimizer(trainer, config["optimizer"], arrays)
+    state = nest.unpack(config["run"]["state"], arrays)
+    epoch, stage, counter = state["place"]
+    if stage not in ("begin", "steps", "end"):
+        raise ValueError(f"the run stands at {stage!r}, which this version cannot read")
+    for value in (epoch, counter):
+        check_count(value, "place", 0)
+    steps, rows, total = state["cursor"]
+    batches, value = state["seen"]
+    rate = state["rate"]
+    if isinstance(rate, dict):
+        rate = schedules.get(nest.unpack(rate, {}))
+    trainer.history._set_state(state["history"])
+    trainer._run = Run(
+        place=Place(epoch, stage, counter, _core.Cursor(steps, rows, total)),
+        settings=dict(state["settings"]),
+        callbacks=None,
+        states=[(str(name), dict(kept)) for name, kept in state["callbacks"]],
+        in_hooks=rate is not None,
+        rate=rate,
+        stopped=bool(state["stopped"]),
+        finished=bool(state["finished"]),
+        metrics=state["metrics"],
+        seen=Seen(batches, value, value),
+        numerics=int(config["numerics_version"]),
+    )
+
+
+def _set_optimizer(trainer: Any, config: Any, arrays: Found) -> None:
+    optimizer, variables = trainer.optimizer, trainer.model.variables
+    counts = config["slots"]
+    if len(counts) != len(variables):
+        raise ValueError(
+            f"the optimizer has state of {len(counts)} weights, the model more or less"
+        )
+    for i, (variable, count) in enumerate(zip(variables, counts, strict=True)):
+        if count >= 0:
+            values = [np.asarray(arrays[f"optimizer.{i}.{j}"]) for j in range(count)]
+            for value in values:
+                if value.shape != tuple(variable.shape):
+                    raise ValueError(f"the optimizer's state of weight {i} has shape {value.shape}")
+            optimizer.core.set_slots(variable, values)
+    optimizer.core.iterations = check_count(config["iterations"], "iterations", 0)
+    excluded = [variables[check_count(i, "excluded", 0)] for i in config["excluded"]]
+    optimizer.exclude_from_weight_decay(excluded, [str(n) for n in config["excluded_names"]])
