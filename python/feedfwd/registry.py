@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -92,21 +92,28 @@ class Registry:
             return self._known[name]
         raise ValueError(unknown_name(self.kind, name, self._known))
 
-    def make(self, identifier: Any) -> Any:
+    def make(self, identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """An object from a name, a class, or a config ``{"class_name": ..., "config": ...}``.
 
-        Anything else comes back as it is.
+        Names are looked up in `custom_objects` first. Anything else comes back as it is.
 
         Raises:
-            ValueError: an unknown name, a dict with other keys.
+            ValueError: an unknown name, a dict with other keys, a config that the class does not
+                take.
+            TypeError: `custom_objects` is no dict.
         """
+        from feedfwd.layers import configs
+
+        own = configs.check_custom_objects(custom_objects)
         if isinstance(identifier, str):
-            identifier = self.find(identifier)
+            identifier = own[identifier] if identifier in own else self.find(identifier)
         if isinstance(identifier, dict):
-            if set(identifier) != {"class_name", "config"}:
+            if not {"class_name", "config"} <= set(identifier) <= {"class_name", "config", "kind"}:
                 raise ValueError(
-                    f"{self.kind}: got a dict with {sorted(identifier)}, expected "
+                    f"{self.kind}: got a dict with {sorted(map(str, identifier))}, expected "
                     "'class_name' and 'config'"
                 )
-            return self.find(identifier["class_name"]).from_config(identifier["config"])
+            name = identifier["class_name"]
+            known = isinstance(name, str) and name in own
+            return configs.build(own[name] if known else self.find(name), identifier, own)
         return identifier() if isinstance(identifier, type) else identifier

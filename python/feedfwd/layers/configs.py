@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from feedfwd.arguments import shown
+
 if TYPE_CHECKING:
     from feedfwd.layers.base import Layer
 
 COMMON = ("name", "dtype", "trainable")
+# The kind of a class that has the name of a built-in one: only custom_objects can give it.
+CUSTOM = "custom"
 _built_in: dict[str, type[Layer]] = {}
 
 # What users of other libraries write, and what it is called here.
@@ -70,58 +75,189 @@ def plain(value: Any, where: str) -> Any:
     from feedfwd import activations
     from feedfwd.layers.base import Layer
 
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    name = getattr(value, "__name__", None)
-    if name in activations.names() and activations.get(name) is value:
-        return name
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return _finite(value, where)
+    name = getattr(value, "__name__", None)
+    if isinstance(name, str) and name in activations.names() and activations.get(name) is value:
+        return name
     if isinstance(value, np.dtype):
         return str(value)
     if isinstance(value, (list, tuple)):
         return [plain(item, where) for item in value]
     if isinstance(value, dict):
-        return {str(key): plain(item, where) for key, item in value.items()}
+        for key in value:
+            if not isinstance(key, str):
+                raise ValueError(f"{where}: a dict in a config has the key {shown(key)}, no string")
+        return {key: plain(item, where) for key, item in value.items()}
     if isinstance(value, Layer):
         return serialize(value)
-    if hasattr(value, "get_config"):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if hasattr(value, "get_config") and not isinstance(value, type):
+        return describe(value, where)
     raise ValueError(
-        f"{where}: {value!r} cannot be put in a config; "
-        "write get_config and from_config for the layer"
+        f"{where}: {shown(value)} cannot be put in a config; use a name, or an object of a class "
+        "with get_config and from_config, and hand the class to the loader in custom_objects"
     )
+
+
+def _finite(value: float, where: str) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"{where}: {value} cannot be put in a config, expected a finite number")
+    return value
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """Class name and config of a layer."""
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    name = type(layer).__name__
+    note = {} if _built_in.get(name, type(layer)) is type(layer) else {"kind": CUSTOM}
+    return {"class_name": name, "config": layer.get_config(), **note}
+
+
+def describe(thing: Any, where: str) -> dict[str, Any]:
+    """Class name and config of what is no layer: an initializer, a loss, a schedule ...
+
+    Where the name alone would give another class, ``kind`` says which is meant.
+    """
+    name = type(thing).__name__
+    known = _known(name)
+    note = {}
+    if (name in _built_in or known) and (not known or known[0][1] is not type(thing)):
+        note = {"kind": next((kind for kind, cls in known if cls is type(thing)), CUSTOM)}
+    return {"class_name": name, "config": plain(thing.get_config(), where), **note}
+
+
+def _known(name: str, kind: str | None = None) -> list[tuple[str, type[Any]]]:
+    """Built-in classes of that name that are no layers, with their kinds."""
+    from feedfwd import initializers, losses, metrics
+    from feedfwd.optimizers import base, schedules
+
+    registries = (
+        initializers._registry,
+        schedules._registry,
+        losses._registry,
+        metrics._registry,
+        base.registry,
+    )
+    found = [(r.kind, r.find(name)) for r in registries if name in r.names()]
+    return [
+        (k, c) for k, c in found if isinstance(c, type) and c.__name__ == name and kind in (None, k)
+    ]
+
+
+def check_custom_objects(custom_objects: Any) -> Mapping[str, Any]:
+    """The mapping, empty for None; TypeError for anything else."""
+    if custom_objects is None:
+        return {}
+    if not isinstance(custom_objects, Mapping):
+        raise TypeError(
+            f"custom_objects: got {shown(custom_objects)}, expected a dict of names and classes"
+        )
+    return custom_objects
 
 
 def deserialize(
     config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> Layer:
-    """The layer a config of serialize() describes; ValueError names an unknown class."""
-    name = config["class_name"]
-    cls = (custom_objects or {}).get(name) or _built_in.get(name)
+    """The layer a config of serialize() describes.
+
+    Raises:
+        TypeError: ``custom_objects`` is no dict.
+        ValueError: no such config; an unknown class, which the message names; arguments that the
+            class does not take.
+    """
+    from feedfwd.layers.base import Layer
+
+    own = check_custom_objects(custom_objects)
+    name, values = _parts(config)
+    cls = own.get(name) or (None if "kind" in config else _built_in.get(name))
     if cls is None:
-        near = difflib.get_close_matches(name, _built_in, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"class_name: unknown layer {name!r}{hint} (pass custom_objects={{{name!r}: {name}}})"
-        )
-    return cls.from_config(revive(config["config"], custom_objects))  # type: ignore[no-any-return]
+        raise _unknown(name, [*_built_in, *own], "layer")
+    if not isinstance(cls, type) or not issubclass(cls, Layer):
+        raise ValueError(f"class_name: {name!r} is {shown(cls)}, expected a Layer class")
+    _check_common(values)
+    return _make(cls, values, own)  # type: ignore[no-any-return]
 
 
-def revive(value: Any, custom_objects: Mapping[str, Any] | None) -> Any:
-    """Layers again where a config holds configs of layers."""
-    if isinstance(value, dict):
-        name = value.get("class_name")
-        if set(value) == {"class_name", "config"} and (
-            name in _built_in or name in (custom_objects or {})
-        ):
-            return deserialize(value, custom_objects)
-        return {key: revive(item, custom_objects) for key, item in value.items()}
-    if isinstance(value, list):
-        return [revive(item, custom_objects) for item in value]
-    return value
+def _parts(config: Any) -> tuple[str, dict[str, Any]]:
+    if not isinstance(config, Mapping):
+        raise ValueError(f"config: got {shown(config)}, expected a dict of class_name and config")
+    name, values = config.get("class_name"), config.get("config")
+    if not isinstance(name, str):
+        raise ValueError(f"class_name: got {shown(name)}, expected the name of a class")
+    if not isinstance(values, Mapping) or not all(isinstance(k, str) for k in values):
+        raise ValueError(f"config of {shown(name)}: got {shown(values)}, expected a dict by names")
+    return name, dict(values)
+
+
+def _unknown(name: str, known: list[str], kind: str) -> ValueError:
+    near = difflib.get_close_matches(name[:100], known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return ValueError(
+        f"class_name: unknown {kind} {shown(name)}{hint} "
+        f"(pass custom_objects={{{shown(name)}: {name[:80]}}})"
+    )
+
+
+def build(cls: Any, config: Any, custom_objects: Mapping[str, Any]) -> Any:
+    """An object of `cls` from a dict of class_name and config."""
+    name, values = _parts(config)
+    if not isinstance(cls, type) or not hasattr(cls, "from_config"):
+        raise ValueError(f"class_name: {name!r} is {shown(cls)}, expected a class with from_config")
+    return _make(cls, values, custom_objects)
+
+
+def _make(cls: type[Any], values: dict[str, Any], own: Mapping[str, Any]) -> Any:
+    """``cls.from_config``, whose mistakes are the config's."""
+    try:
+        return cls.from_config(_revive(values, own))
+    except RecursionError:
+        raise ValueError(f"config of {cls.__name__}: nested too deeply") from None
+    except (KeyError, AttributeError, IndexError, OverflowError) as error:
+        kind = type(error).__name__
+        raise ValueError(f"config of {cls.__name__}: {kind}: {error}") from error
+
+
+def _check_common(values: dict[str, Any]) -> None:
+    from feedfwd.layers.checks import check_dtype
+
+    for key, kind in (("name", str), ("trainable", bool), ("dtype", (str, type(None)))):
+        if key in values and not isinstance(values[key], kind):
+            raise ValueError(f"{key}: got {shown(values[key])} in a layer's config")
+    if values.get("dtype") is not None:
+        check_dtype(values["dtype"])
+
+
+def revive(value: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Objects again where a config holds class names and configs, of any kind.
+
+    Classes come from `custom_objects` first, then from the package; a class that neither has is a
+    ValueError.
+    """
+    own = check_custom_objects(custom_objects)
+    try:
+        return _revive(value, own)
+    except RecursionError:
+        raise ValueError("config: nested too deeply") from None
+
+
+def _revive(value: Any, own: Mapping[str, Any]) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_revive(item, own) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if not {"class_name", "config"} <= set(value) <= {"class_name", "config", "kind"}:
+        return {key: _revive(item, own) for key, item in value.items()}
+    name, _ = _parts(value)
+    kind = value.get("kind")
+    if name in own:
+        cls = own[name]
+    elif kind is None and name in _built_in:
+        return deserialize(value, own)
+    else:
+        cls = next((cls for _, cls in _known(name, kind)), None)
+    if cls is None:
+        raise _unknown(name, [*_built_in, *own], "class")
+    return build(cls, value, own)
