@@ -8,7 +8,8 @@ namespace {
 int64_t axis_mask(const py::object& axis, int rank) {
   if (axis.is_none()) return (int64_t{1} << rank) - 1;
   int64_t mask = 0;
-  if (!py::isinstance<py::sequence>(axis)) return int64_t{1} << normal_axis(axis, rank, "axis");
+  if (!py::isinstance<py::list>(axis) && !py::isinstance<py::tuple>(axis))
+    return int64_t{1} << normal_axis(axis, rank, "axis");
   for (const py::handle a : py::reinterpret_borrow<py::sequence>(axis)) {
     const int64_t bit = int64_t{1} << normal_axis(a, rank, "axis");
     if (mask & bit)
@@ -103,11 +104,12 @@ Tensor concatenate(const py::sequence& xs, const py::object& axis) {
   return apply1(Op::Concat, args, attrs);
 }
 
-Tensor one_hot(const py::handle& x, int64_t depth, const py::object& dtype) {
+Tensor one_hot(const py::handle& x, const py::object& num_classes, const py::object& dtype) {
   const Arg labels = to_arg(x, "x");
   if (!is_integer(labels.type().dtype))
     throw TypeError(std::string("one_hot: got ") + name_of(labels.type().dtype) +
                     ", expected integers");
+  const int64_t depth = integer(num_classes, "num_classes");
   if (depth < 1)
     throw std::invalid_argument("num_classes: got " + std::to_string(depth) +
                                 ", expected at least 1");

@@ -115,6 +115,24 @@ std::string type_name(const py::handle& x) {
   return py::str(py::type::handle_of(x).attr("__name__"));
 }
 
+std::string shown(const py::handle& x) {
+  return py::str(py::module_::import("feedfwd.arguments").attr("shown")(x));
+}
+
+int64_t integer(const py::handle& x, const char* argument) {
+  const auto refused = [&](const char* expected) {
+    return std::string(argument) + ": got " + shown(x) + " of type " + type_name(x) +
+           ", expected " + expected;
+  };
+  if (PyBool_Check(x.ptr()) || !PyIndex_Check(x.ptr())) throw TypeError(refused("an integer"));
+  const Py_ssize_t v = PyNumber_AsSsize_t(x.ptr(), PyExc_OverflowError);
+  if (v != -1 || !PyErr_Occurred()) return v;
+  const bool long_one = PyErr_ExceptionMatches(PyExc_OverflowError);
+  PyErr_Clear();
+  if (long_one) throw std::invalid_argument(refused("an integer of less than 64 bits"));
+  throw TypeError(refused("an integer"));  // arrays and NumPy's bool only look like integers
+}
+
 std::string where_we_are() {
   const py::object hook = py::module_::import("feedfwd._core").attr("_layer_name");
   if (hook.is_none()) return "";
@@ -158,8 +176,7 @@ py::tuple shape_tuple(const Shape& shape) {
 Shape shape_from(const py::handle& x, const char* argument) {
   Shape shape;
   const auto bad = [&](const std::string& why) {
-    throw std::invalid_argument(std::string(argument) + ": got " + std::string(py::repr(x)) + ", " +
-                                why);
+    throw std::invalid_argument(std::string(argument) + ": got " + shown(x) + ", " + why);
   };
   if (!py::isinstance<py::sequence>(x) || py::isinstance<py::str>(x))
     throw TypeError(std::string(argument) + ": got " + type_name(x) + ", expected a tuple of ints");
@@ -174,9 +191,7 @@ Shape shape_from(const py::handle& x, const char* argument) {
       shape.dims[0] = 1;
       continue;
     }
-    if (PyBool_Check(item.ptr()) || !PyIndex_Check(item.ptr())) bad("expected integers");
-    const Py_ssize_t v = PyNumber_AsSsize_t(item.ptr(), PyExc_ValueError);
-    if (v == -1 && PyErr_Occurred()) throw py::error_already_set();
+    const int64_t v = integer(item, argument);
     if (v < 0) bad("expected extents of 0 or more");
     shape.dims[i] = v;
   }

@@ -13,10 +13,7 @@ Op op_named(const std::string& name) {
 }
 
 int normal_axis(const py::handle& axis, int rank, const char* argument) {
-  if (PyBool_Check(axis.ptr()) || !PyIndex_Check(axis.ptr()))
-    throw TypeError(std::string(argument) + ": got " + type_name(axis) + ", expected an int");
-  const Py_ssize_t a = PyNumber_AsSsize_t(axis.ptr(), PyExc_ValueError);
-  if (a == -1 && PyErr_Occurred()) throw py::error_already_set();
+  const int64_t a = integer(axis, argument);
   if (a < -rank || a >= rank)
     throw std::invalid_argument(std::string(argument) + ": got " + std::to_string(a) +
                                 ", expected " + std::to_string(-rank) + " to " +
@@ -118,17 +115,19 @@ Tensor op_transpose(const Arg& x, const py::object& axes) {
   if (axes.is_none()) {
     for (int i = 0; i < rank; ++i) attrs.i[i] = rank - 1 - i;
   } else {
+    if (!py::isinstance<py::list>(axes) && !py::isinstance<py::tuple>(axes))
+      throw TypeError("axes: got " + shown(axes) + ", expected a tuple of ints or None");
     const py::sequence seq = axes;
     if (static_cast<int>(seq.size()) != rank)
-      throw std::invalid_argument("transpose: got axes " + std::string(py::repr(axes)) + " for " +
-                                  std::to_string(rank) + " axes");
+      throw std::invalid_argument("transpose: got axes " + shown(axes) + ", expected each of the " +
+                                  std::to_string(rank) + " axes once");
     std::set<int> seen;
     for (int i = 0; i < rank; ++i) {
       attrs.i[i] = normal_axis(py::object(seq[i]), rank, "axes");
       seen.insert(static_cast<int>(attrs.i[i]));
     }
     if (static_cast<int>(seen.size()) != rank)
-      throw std::invalid_argument("transpose: got axes " + std::string(py::repr(axes)) +
+      throw std::invalid_argument("transpose: got axes " + shown(axes) +
                                   ", expected each axis once");
   }
   const Tensor t = apply1(Op::Transpose, {x}, attrs);
@@ -142,8 +141,8 @@ Tensor op_reshape(const Arg& x, const py::handle& target) {
                               ? py::tuple(py::reinterpret_borrow<py::object>(target))
                               : py::make_tuple(py::reinterpret_borrow<py::object>(target));
   if (items.size() > kMaxRank)
-    throw std::invalid_argument("reshape: got " + std::string(py::repr(target)) +
-                                ", expected at most " + std::to_string(kMaxRank) + " axes");
+    throw std::invalid_argument("reshape: got " + shown(target) + ", expected at most " +
+                                std::to_string(kMaxRank) + " axes");
   Attrs attrs;
   Shape& to = attrs.shape;
   to.rank = static_cast<int>(items.size());
@@ -154,18 +153,15 @@ Tensor op_reshape(const Arg& x, const py::handle& target) {
     const bool symbolic = py::isinstance<TensorImpl>(item);  // an element of ops.shape()
     if (item.is_none() || symbolic) {
       if (i != 0 || !from.batch)
-        throw std::invalid_argument("reshape: got " + std::string(py::repr(target)) +
+        throw std::invalid_argument("reshape: got " + shown(target) +
                                     ", the batch may stand first only");
       to.batch = true;
       to.dims[0] = 1;
       continue;
     }
-    if (PyBool_Check(item.ptr()) || !PyIndex_Check(item.ptr()))
-      throw TypeError("reshape: got " + type_name(item) + " in the shape, expected ints");
-    const Py_ssize_t v = PyNumber_AsSsize_t(item.ptr(), PyExc_ValueError);
-    if (v == -1 && PyErr_Occurred()) throw py::error_already_set();
+    const int64_t v = integer(item, "reshape");
     if (v < -1 || (v == -1 && free >= 0))
-      throw std::invalid_argument("reshape: got " + std::string(py::repr(target)) +
+      throw std::invalid_argument("reshape: got " + shown(target) +
                                   ", expected extents of 0 or more and at most one -1");
     if (v == -1)
       free = i;
@@ -176,8 +172,7 @@ Tensor op_reshape(const Arg& x, const py::handle& target) {
   if (free >= 0) {
     const int64_t all = from.count();
     if (known == 0 || all % known != 0)
-      throw std::invalid_argument("reshape: got shape " + std::string(py::repr(target)) + " for " +
-                                  from.str());
+      throw std::invalid_argument("reshape: got shape " + shown(target) + " for " + from.str());
     to.dims[free] = all / known;
   }
   return apply1(Op::Reshape, {x}, attrs);

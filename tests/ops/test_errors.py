@@ -78,7 +78,7 @@ WRONG_KINDS: list[tuple[Callable[[], Any], type[Exception], list[str]]] = [
     (lambda: o.one_hot([1], 2, "int7"), ValueError, ["dtype", "int7", "'float32'"]),
     (lambda: o.cast(ROW, "float16"), ValueError, ["dtype", "float16", "'float32'"]),
     (lambda: o.cast(ROW, None), TypeError, ["dtype", "got None", "'float32'"]),
-    (lambda: o.sum(ROW, 0.5), TypeError, ["axis", "got float", "expected an int"]),
+    (lambda: o.sum(ROW, 0.5), TypeError, ["axis", "of type float", "expected an integer"]),
     (lambda: o.expand_dims(ROW, 0.5), TypeError, ["axis", "got 0.5", "expected an int"]),
     (lambda: o.squeeze(GRID, "a"), TypeError, ["axis", "got 'a'", "expected an int"]),
     (lambda: o.leaky_relu(ROW, "a"), TypeError, ["negative_slope", "'a'", "a number"]),

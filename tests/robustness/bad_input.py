@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import feedfwd as ff
 import numpy as np
 import pytest
-
-import feedfwd as ff
 
 # Every refusal must come within this; one more try is granted, as the machine may be busy.
 LONGEST = 0.1

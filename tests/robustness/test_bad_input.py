@@ -11,12 +11,16 @@ from collections import Counter
 
 import pytest
 from robustness import (
+    bad_input_layouts,
+    bad_input_rates,
     bad_input_scalars,
 )
 from robustness.bad_input import Case, World, check
 
 TABLES: dict[str, tuple[int, list[Case]]] = {
-    "scalars": (250, bad_input_scalars.CASES),
+    "layouts": (400, bad_input_layouts.CASES),
+    "scalars": (480, bad_input_scalars.CASES),
+    "rates": (1000, bad_input_rates.CASES),
 }
 ALL = [
     pytest.param(case, id=f"{category}-{case.id}")
