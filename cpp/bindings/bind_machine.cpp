@@ -1,12 +1,15 @@
 #include <random>
 
 #include "convert.h"
+#include "core/host.h"
 #include "core/math/elementary.h"
 #include "core/random.h"
 #include "cpu/dispatch.h"
 
 namespace feedfwd::bindings {
 namespace {
+
+constexpr int64_t kLongDraw = 1 << 14;  // numbers drawn without the interpreter
 
 Purpose purpose_named(const std::string& name) {
   if (name == "weight") return Purpose::weight;
@@ -27,7 +30,11 @@ py::array draw_array(const std::string& kind, const py::object& shape, double a,
           : throw std::invalid_argument("draw: got '" + kind +
                                         "', expected uniform, normal or truncated_normal");
   const Shape extents = shape_from(shape, "shape");
-  const std::vector<double> values = draw(how, extents.count(), a, b, seed, step, stream);
+  std::vector<double> values;
+  {
+    const Released free(extents.count() >= kLongDraw);
+    values = draw(how, extents.count(), a, b, seed, step, stream);
+  }
   py::array_t<double> out(
       std::vector<py::ssize_t>(extents.dims.begin(), extents.dims.begin() + extents.rank));
   std::copy(values.begin(), values.end(), out.mutable_data());
@@ -54,7 +61,11 @@ void bind_machine(py::module_& m) {
   });
   m.def("shuffled", [](int64_t n, uint64_t seed, uint32_t epoch) {
     if (n < 0) throw std::invalid_argument("shuffled: got " + std::to_string(n) + " rows");
-    const std::vector<int64_t> order = shuffled(n, seed, epoch);
+    std::vector<int64_t> order;
+    {
+      const Released free(n >= kLongDraw);
+      order = shuffled(n, seed, epoch);
+    }
     py::array_t<int64_t> out(n);
     std::copy(order.begin(), order.end(), out.mutable_data());
     return out;

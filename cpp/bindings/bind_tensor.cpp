@@ -157,6 +157,8 @@ Variable assign_value(const Variable& v, const py::handle& value, const char* me
   } else {
     v->materialize();
     const Arg x = settle(loosen(value, "value"), v->type.dtype, "value");
+    // Nobody writes between the reading and the writing.
+    const Hold writing = TraceImpl::active() ? Hold() : hold({x}, {v});
     const Tensor sum = apply1(op, {arg(v), x});
     if (!(sum->type.shape == v->type.shape))
       throw std::invalid_argument(std::string(method) + ": variable '" + v->name + "' has shape " +
@@ -164,6 +166,33 @@ Variable assign_value(const Variable& v, const py::handle& value, const char* me
     assign(v, arg(sum));
   }
   return v;
+}
+
+py::list read_all(const std::vector<Variable>& variables) {
+  py::list arrays;
+  std::vector<void*> hosts;
+  for (const Variable& v : variables) {
+    v->materialize();
+    py::array out = new_array(v->type);
+    hosts.push_back(out.mutable_data());
+    arrays.append(std::move(out));
+  }
+  get_all(variables, hosts);
+  return arrays;
+}
+
+void set_values(const std::vector<Variable>& variables, const py::sequence& values) {
+  if (values.size() != variables.size())
+    throw std::invalid_argument("values: got " + std::to_string(values.size()) + ", expected " +
+                                std::to_string(variables.size()));
+  std::vector<py::array> arrays;
+  std::vector<const void*> hosts;
+  for (size_t i = 0; i < variables.size(); ++i) {
+    const Arg x = assignable(*variables[i], py::object(values[i]), "assign_all");
+    arrays.push_back(x.variable ? to_numpy(*x.variable) : to_numpy(*x.tensor));
+    hosts.push_back(arrays.back().data());
+  }
+  set_all(variables, hosts);
 }
 
 std::shared_ptr<VariableImpl> new_variable(const py::object& value, bool trainable,
@@ -197,6 +226,12 @@ Variable pending_variable(const py::handle& shape, const std::string& dtype, boo
     self.set_dense(values.data());
   };
   return v;
+}
+
+void bind_groups(py::module_& m) {
+  m.def("pack", [](const std::vector<Variable>& variables) { return pack(variables); });
+  m.def("read_all", &read_all, "The values of all, of one moment, as new arrays.");
+  m.def("assign_all", &set_values, "Set all, or none where one does not fit.");
 }
 
 }  // namespace
@@ -258,7 +293,7 @@ void bind_tensor(py::module_& m) {
     return v.pending() ? head + ", not yet drawn>"
                        : head + ", values=" + values_text(to_numpy(v)) + ">";
   });
-  m.def("pack", [](const std::vector<Variable>& variables) { return pack(variables); });
+  bind_groups(m);
 }
 
 }  // namespace feedfwd::bindings

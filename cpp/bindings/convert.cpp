@@ -199,23 +199,25 @@ Shape shape_from(const py::handle& x, const char* argument) {
   return shape;
 }
 
+py::array new_array(const ValueType& type) {
+  const std::vector<py::ssize_t> shape(type.shape.dims.begin(),
+                                       type.shape.dims.begin() + type.shape.rank);
+  return py::array(numpy_dtype(type.dtype), shape);
+}
+
 py::array to_numpy(const TensorImpl& t) {
   if (t.kind != TensorImpl::Kind::concrete)
     throw TypeError(where_we_are() +
                     "a symbolic Tensor has no values: while a layer is traced use feedfwd.ops "
                     "(ff.ops.where instead of if) and keep NumPy and float() out of call()");
-  std::vector<py::ssize_t> shape(t.type.shape.dims.begin(),
-                                 t.type.shape.dims.begin() + t.type.shape.rank);
-  py::array out(numpy_dtype(t.type.dtype), shape);
+  py::array out = new_array(t.type);
   to_host(t, out.mutable_data());
   return out;
 }
 
 py::array to_numpy(const VariableImpl& v) {
   const_cast<VariableImpl&>(v).materialize();
-  std::vector<py::ssize_t> shape(v.type.shape.dims.begin(),
-                                 v.type.shape.dims.begin() + v.type.shape.rank);
-  py::array out(numpy_dtype(v.type.dtype), shape);
+  py::array out = new_array(v.type);
   v.get_dense(out.mutable_data());
   return out;
 }

@@ -22,6 +22,7 @@ py::tuple shape_tuple(const Shape& shape);
 Shape shape_from(const py::handle& x,
                  const char* argument);  // None stands for the batch, leading only
 
+py::array new_array(const ValueType& type);  // not filled
 py::array to_numpy(const TensorImpl& t);
 py::array to_numpy(const VariableImpl& v);
 

@@ -1,8 +1,9 @@
 #include "convert.h"
 #include "core/tensor.h"
 #include "cpu/dispatch.h"
+#include "gil.h"
 
-PYBIND11_MODULE(_core, m) {
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   using namespace feedfwd::bindings;
   m.doc() = "The compiled core of feedfwd. Private.";
   m.attr("__version__") = FEEDFWD_VERSION;
@@ -24,4 +25,5 @@ PYBIND11_MODULE(_core, m) {
   bind_optimizer(m);
   bind_machine(m);
   bind_files(m);
+  guard_module(m);
 }

@@ -1,7 +1,9 @@
 // apply(): where an op goes. Functional operands make a description, traced ones a graph node,
 // concrete ones values.
+#include <algorithm>
 #include <string>
 
+#include "core/host.h"
 #include "core/lower.h"
 #include "core/tensor.h"
 
@@ -45,6 +47,15 @@ Ref ref_of(const View& view, char* data) {
   return {data, view.rows, view.cols, view.row_stride, view.col_stride, view.dtype};
 }
 
+// Whether it takes longer than letting go of the interpreter and taking it back. A matrix product
+// counts its shorter axes too.
+bool is_long(Op op, const std::vector<ValueType>& in, const std::vector<ValueType>& out) {
+  int64_t most = 0;
+  for (const ValueType& t : in) most = std::max(most, t.shape.count());
+  for (const ValueType& t : out) most = std::max(most, t.shape.count());
+  return most >= (op == Op::Matmul ? kLongOp / 16 : kLongOp);
+}
+
 std::vector<Tensor> compute(Op op, const std::vector<Tensor>& in, const Attrs& attrs) {
   std::vector<ValueType> types;
   std::vector<Form> in_forms, out_forms;
@@ -73,12 +84,14 @@ std::vector<Tensor> compute(Op op, const std::vector<Tensor>& in, const Attrs& a
     Ref flat{from.storage.data(), {1}, {from.type.shape.count()}, 0, 1, from.type.dtype};
     Ref to = flat;
     to.data = out[0]->storage.data();
+    const Released free(from.type.shape.count() >= kLongOp);
     backend->run({Op::Copy, {}, {flat}, {to}, 0});
     return out;
   }
   std::vector<Tensor> temporaries;
   for (const ValueType& type : lowered.temporaries)
     temporaries.push_back(concrete_like(type, backend));
+  const Released free(is_long(op, types, results));
   const auto data = [&](const View& v) {
     const auto& from = v.of == View::Of::input ? in : v.of == View::Of::output ? out : temporaries;
     return ref_of(v, from[v.index]->storage.data());
@@ -104,6 +117,9 @@ std::vector<Tensor> apply(Op op, const std::vector<Arg>& inputs, const Attrs& at
   if (TraceImpl* active = TraceImpl::active(); active && (traced || inputs.empty()))
     return trace(*active, op, inputs, attrs);
 
+  for (const Arg& a : inputs)
+    if (a.variable) a.variable->materialize();
+  const Hold reading = hold(inputs);
   std::vector<Tensor> read_inputs;
   read_inputs.reserve(inputs.size());
   for (const Arg& a : inputs) {
@@ -128,13 +144,15 @@ void assign(const Variable& variable, const Arg& value) {
     active->graph.assign(index, active->value_of(value));
     return;
   }
+  if (value.tensor && value.tensor->kind != TensorImpl::Kind::concrete)
+    throw TypeError("assign: a symbolic Tensor has no values");
+  if (value.variable) value.variable->materialize();
+  const Hold held = hold({value}, {variable});
   const Tensor from = value.tensor ? value.tensor : read(value.variable);
   if (variable->pending()) {
     if (!variable->backend) variable->backend = from->backend;
-    variable->storage = {
-        variable->backend->allocate(static_cast<size_t>(checked_mul(
-            variable->layout.elements(), static_cast<int64_t>(size_of(variable->type.dtype))))),
-        0};
+    const int64_t bytes = variable->layout.bytes(variable->type.dtype);
+    variable->storage = {variable->backend->allocate(static_cast<size_t>(bytes)), 0};
   }
   variable->detach_reader();
   const ValueType& type = variable->type;
@@ -147,6 +165,7 @@ void assign(const Variable& variable, const Arg& value) {
   Ref out = in;
   out.data = variable->storage.data();
   out.row_stride = variable->layout.row_stride;
+  const Released free(variable->layout.elements() >= kLongOp);
   variable->backend->run({Op::Copy, {}, {in}, {out}, 0});
 }
 

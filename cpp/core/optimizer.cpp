@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/host.h"
 #include "core/math/optimizers.h"
 
 namespace feedfwd {
@@ -137,8 +138,16 @@ void Optimizer::bind_eager(const std::vector<std::pair<Tensor, Variable>>& pairs
 void Optimizer::apply(const std::vector<std::pair<Tensor, Variable>>& pairs, double learning_rate,
                       double weight_decay, const std::vector<Variable>& no_decay) {
   std::vector<const void*> memory;
+  std::vector<Arg> gradients;
+  std::vector<Variable> variables;
   for (const auto& [gradient, v] : pairs) {
     v->materialize();
+    gradients.push_back(arg(gradient));
+    variables.push_back(v);
+  }
+  const Hold stepping(guard, Access::exclusive);
+  const Hold writing = hold(gradients, variables);
+  for (const auto& [gradient, v] : pairs) {
     v->detach_reader();
     memory.push_back(v->storage.data());
     for (const Storage& slot : slots_of(v)) memory.push_back(slot.data());
@@ -154,7 +163,10 @@ void Optimizer::apply(const std::vector<std::pair<Tensor, Variable>>& pairs, dou
   Program::Run run;
   run.total_rows = 1;
   run.scalars = numbers.data();
-  eager_.program->run(run);
+  {
+    const Released free;
+    eager_.program->run(run);
+  }
   ++iterations;
 }
 

@@ -42,6 +42,8 @@ class Optimizer {
   void apply(const std::vector<std::pair<Tensor, Variable>>& pairs, double learning_rate,
              double weight_decay, const std::vector<Variable>& no_decay);
 
+  // Held for writing by whoever makes steps.
+  const Guarded guard = std::make_shared<AccessGuard>();
   int64_t iterations = 0;
   std::vector<double> hyper;
 

@@ -44,7 +44,10 @@ struct PlanInstr {
 // most 4 columns.
 struct Layout {
   int64_t rows = 1, cols = 1, row_stride = 1;
-  int64_t elements() const { return rows * row_stride; }  // pads included
+  int64_t elements() const { return checked_mul(rows, row_stride); }  // pads included
+  int64_t bytes(DType dtype) const {
+    return checked_mul(elements(), static_cast<int64_t>(size_of(dtype)));
+  }
 };
 Layout layout_of(const Shape& shape);
 

@@ -120,6 +120,12 @@ void Program::bind(std::vector<Source> sources) {
   code_ = backend_->compile(std::move(instrs), plan_.capacity);
 }
 
+void Program::unbind() {
+  if (plan_.input_types.empty()) return;
+  code_.reset();
+  sources_.clear();
+}
+
 void Program::check_run(const Run& run) const {
   if (!code_) throw std::logic_error("program: run before bind");
   if (run.batch_size < 1 || run.steps < 0 || run.first_row < 0 || run.total_rows < 0) {

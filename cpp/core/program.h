@@ -37,6 +37,9 @@ class Program {
   // std::invalid_argument for another number, dtype or width.
   void bind(std::vector<Source> sources);
 
+  // Lets go of the arrays; the next run needs others.
+  void unbind();
+
   struct Run {
     int64_t total_rows = 0, batch_size = 1, first_row = 0, steps = 1;
     const int64_t* order = nullptr;   // host, total_rows long, or null

@@ -1,8 +1,9 @@
 #include "core/tensor.h"
 
+#include <algorithm>
 #include <cstring>
-#include <mutex>
 
+#include "core/host.h"
 #include "core/lower.h"
 
 namespace feedfwd {
@@ -32,6 +33,28 @@ void each_row(int64_t rows, int64_t cols, int64_t stride, size_t element, Move m
 }  // namespace
 
 const ValueType& Arg::type() const { return tensor ? tensor->type : variable->type; }
+
+Hold hold(const std::vector<Arg>& read, const std::vector<Variable>& written) {
+  const auto claims = [&] {
+    std::vector<Claim> all;
+    for (const Arg& a : read) {
+      if (a.variable) all.push_back({a.variable->guard, Access::shared});
+      if (a.tensor && a.tensor->reads) all.push_back({a.tensor->guard, Access::shared});
+    }
+    for (const Variable& v : written) all.push_back({v->guard, Access::exclusive});
+    return all;
+  };
+  for (;;) {
+    const std::vector<Claim> wanted = claims();
+    Hold held(wanted);
+    if (!held.waited()) return held;
+    // pack() may have put a variable under another guard meanwhile.
+    const std::vector<Claim> now = claims();
+    if (std::equal(now.begin(), now.end(), wanted.begin(), wanted.end(),
+                   [](const Claim& a, const Claim& b) { return a.guard == b.guard; }))
+      return held;
+  }
+}
 
 Variable make_variable(const ValueType& type, std::string name, bool trainable) {
   auto v = std::make_shared<VariableImpl>();
@@ -63,12 +86,19 @@ void VariableImpl::detach_reader() {
   backend->run(copy);
   alias->storage = own;
   alias->reads = nullptr;
+  alias->guard.reset();
 }
 
 void VariableImpl::set_dense(const void* host) {
+  const Hold writing(guard, Access::exclusive);
   if (!backend) backend = get_backend("cpu");
   if (pending()) storage = allocate(*backend, layout.elements(), type.dtype);
   detach_reader();
+  const Released free(layout.bytes(type.dtype) >= kLongCopy);
+  upload(host);
+}
+
+void VariableImpl::upload(const void* host) {
   const char* from = static_cast<const char*>(host);
   each_row(layout.rows, layout.cols, layout.row_stride, size_of(type.dtype),
            [&](size_t there, size_t here, size_t bytes) {
@@ -77,6 +107,8 @@ void VariableImpl::set_dense(const void* host) {
 }
 
 void VariableImpl::get_dense(void* host) const {
+  const Hold reading(guard, Access::shared);
+  const Released free(layout.bytes(type.dtype) >= kLongCopy);
   each_row(layout.rows, layout.cols, layout.row_stride, size_of(type.dtype),
            [&](size_t there, size_t here, size_t bytes) {
              backend->download(static_cast<char*>(host) + here, storage.data() + there, bytes);
@@ -91,6 +123,7 @@ void VariableImpl::retype(DType dtype, std::shared_ptr<Backend> to) {
     type.dtype = dtype;
     return;
   }
+  const Hold writing(guard, Access::exclusive);
   detach_reader();
   const ValueType cast_type{dtype, type.shape};
   Storage cast = allocate(*backend, layout.elements(), dtype);
@@ -132,6 +165,7 @@ Tensor read(const Variable& variable) {
   t->storage = variable->storage;
   t->row_stride = variable->layout.row_stride;
   t->reads = variable.get();
+  t->guard = variable->guard;
   variable->reader = t;
   return t;
 }
@@ -147,12 +181,17 @@ Tensor concrete_like(const ValueType& type, std::shared_ptr<Backend> backend) {
 
 Tensor from_host(const ValueType& type, const void* dense, std::shared_ptr<Backend> backend) {
   Tensor t = concrete_like(type, std::move(backend));
-  t->backend->upload(t->storage.data(), dense,
-                     static_cast<size_t>(type.shape.count()) * size_of(type.dtype));
+  const size_t bytes = static_cast<size_t>(type.shape.count()) * size_of(type.dtype);
+  const Released free(static_cast<int64_t>(bytes) >= kLongCopy);
+  t->backend->upload(t->storage.data(), dense, bytes);
   return t;
 }
 
 void to_host(const TensorImpl& t, void* dense) {
+  const Guarded guard = t.reads ? t.guard : nullptr;
+  const Hold reading = guard ? Hold(guard, Access::shared) : Hold();
+  const Released free(t.type.shape.count() * static_cast<int64_t>(size_of(t.type.dtype)) >=
+                      kLongCopy);
   each_row(t.type.shape.view_rows().n, t.type.shape.view_cols().n, t.row_stride,
            size_of(t.type.dtype), [&](size_t there, size_t here, size_t bytes) {
              t.backend->download(static_cast<char*>(dense) + here, t.storage.data() + there, bytes);
@@ -190,11 +229,43 @@ Tensor placeholder(const ValueType& type) {
   return t;
 }
 
+void get_all(const std::vector<Variable>& variables, const std::vector<void*>& hosts) {
+  std::vector<Arg> all;
+  int64_t bytes = 0;
+  for (const Variable& v : variables) {
+    v->materialize();
+    all.push_back(arg(v));
+    bytes = checked_add(bytes, v->layout.bytes(v->type.dtype));
+  }
+  const Hold reading = hold(all);
+  const Released free(bytes >= kLongCopy);
+  for (size_t i = 0; i < variables.size(); ++i) variables[i]->get_dense(hosts[i]);
+}
+
+void set_all(const std::vector<Variable>& variables, const std::vector<const void*>& hosts) {
+  const Hold writing = hold({}, variables);
+  int64_t bytes = 0;
+  std::vector<Storage> fresh(variables.size());
+  for (size_t i = 0; i < variables.size(); ++i) {
+    VariableImpl& v = *variables[i];
+    bytes = checked_add(bytes, v.layout.bytes(v.type.dtype));
+    if (!v.backend) v.backend = get_backend("cpu");
+    if (v.pending()) fresh[i] = allocate(*v.backend, v.layout.elements(), v.type.dtype);
+    if (!v.pending()) v.detach_reader();
+  }
+  // From here on nothing allocates.
+  for (size_t i = 0; i < variables.size(); ++i)
+    if (variables[i]->pending()) variables[i]->storage = fresh[i];
+  const Released free(bytes >= kLongCopy);
+  for (size_t i = 0; i < variables.size(); ++i) variables[i]->upload(hosts[i]);
+}
+
 bool pack(const std::vector<Variable>& variables) {
   if (variables.empty()) return false;
   bool together = true;
+  for (const Variable& v : variables) v->materialize();
+  const Hold writing = hold({}, variables);
   for (const Variable& v : variables) {
-    v->materialize();
     together &= v->storage.block.data == variables[0]->storage.block.data;
   }
   if (together) return false;
@@ -213,7 +284,13 @@ bool pack(const std::vector<Variable>& variables) {
       total = checked_add(total, round_up(bytes, 64));
     }
   const Block arena = variables[0]->backend->allocate(static_cast<size_t>(total));
-  for (size_t i = 0; i < variables.size(); ++i) variables[i]->move_to({arena, offset[i]});
+  // From here on nothing fails: no variable stays behind.
+  for (const Variable& v : variables) v->detach_reader();
+  const auto one = std::make_shared<AccessGuard>();
+  for (size_t i = 0; i < variables.size(); ++i) {
+    variables[i]->move_to({arena, offset[i]});
+    variables[i]->guard = one;
+  }
   return true;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/backend.h"
 #include "core/graph.h"
+#include "core/guard.h"
 #include "core/plan.h"
 #include "core/program.h"
 
@@ -38,6 +39,7 @@ struct TensorImpl {
   Storage storage;
   int64_t row_stride = 1;
   const VariableImpl* reads = nullptr;  // set while this is an alias of that variable's memory
+  Guarded guard;                        // the variable's, while `reads` is set
   // Set where a 2-D transpose made this: matmul takes the source and a flag instead (numerics, rule
   // 1).
   std::shared_ptr<Arg> transposed_from;
@@ -61,19 +63,27 @@ struct VariableImpl {
   std::shared_ptr<Backend> backend;
   Storage storage;
   Layout layout;
+  // Of the memory. What else is here changes under the interpreter's lock alone, and `storage` and
+  // `guard` only while that is held for writing.
+  Guarded guard = std::make_shared<AccessGuard>();
   // Pending: no values yet; make() must call set_dense().
   std::function<void(VariableImpl&)> make;
   std::weak_ptr<TensorImpl> reader;
 
   bool pending() const { return storage.block.data == nullptr; }
   void materialize();  // calls make if pending; no-op otherwise
-  // Before any write to the memory: tensors that alias it get a copy of their own.
+  // Before any write to the memory, with the guard held for writing: tensors that alias it get a
+  // copy of their own.
   void detach_reader();
+  void upload(const void* host);     // dense, into memory that is there and held for writing
   void set_dense(const void* host);  // dense row-major bytes of type.dtype
   void get_dense(void* host) const;
   void retype(DType dtype, std::shared_ptr<Backend> to);
   void move_to(Storage to);  // copies the bytes and re-binds
 };
+
+// The guards of what the operands read, for reading, and of `written`, for writing.
+Hold hold(const std::vector<Arg>& read, const std::vector<Variable>& written = {});
 
 Variable make_variable(const ValueType& type, std::string name, bool trainable);
 // The variable's current value: an alias that becomes a copy when the variable is written.
@@ -89,6 +99,11 @@ std::vector<Tensor> apply(Op op, const std::vector<Arg>& inputs, const Attrs& at
 Tensor apply1(Op op, const std::vector<Arg>& inputs, const Attrs& attrs = {});
 inline Arg arg(Tensor t) { return {std::move(t), nullptr}; }
 inline Arg arg(Variable v) { return {nullptr, std::move(v)}; }
+
+// All values, one moment's. `hosts` are dense, one each.
+void get_all(const std::vector<Variable>& variables, const std::vector<void*>& hosts);
+// Sets all, or none where memory runs out.
+void set_all(const std::vector<Variable>& variables, const std::vector<const void*>& hosts);
 
 // Eager or traced assignment; `value` has the variable's shape and dtype.
 void assign(const Variable& variable, const Arg& value);

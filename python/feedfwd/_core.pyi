@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __version__: str
 numerics_version: int
@@ -116,6 +116,8 @@ class Variable(_Arithmetic):
     def assign_add(self, value: Operand) -> Variable: ...
     def assign_sub(self, value: Operand) -> Variable: ...
 
+def read_all(variables: Sequence[Variable]) -> list[NDArray[Any]]: ...
+def assign_all(variables: Sequence[Variable], values: Sequence[ArrayLike]) -> None: ...
 def pack(variables: Sequence[Variable]) -> bool:
     """Move the variables (one device) into one arena; False where they lie in one already."""
 
@@ -298,7 +300,7 @@ class Program:
         """(loss of each step, index of the first step whose loss was not finite or -1). Without
         the GIL. Raises optimizer.iterations by the good steps.
         """
-    def predict(self, arrays: Sequence[Array]) -> list[Array]:
+    def predict(self, arrays: Sequence[Array]) -> list[Array] | None:
         """All rows, `capacity` at a time; one array per output, (rows, ...)."""
     def outputs(self, rows: int) -> list[Array]: ...  # of the last step
     def __str__(self) -> str: ...  # the plan

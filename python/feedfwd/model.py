@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from feedfwd import _core, data
+from feedfwd import _core, data, locking
 from feedfwd.arguments import count as check_count
 from feedfwd.layers import calling
 from feedfwd.layers.base import Arguments, Layer
@@ -157,7 +157,9 @@ class Model(Layer):
         def inputs(trace: _core.Trace) -> Arguments:
             return (rebuild(self._trace_inputs(trace, arrays)),), {}
 
-        calling.settle(self, inputs)
+        with locking.building():
+            if not self._settled:
+                calling.settle(self, inputs)
 
     def _trace_inputs(self, trace: _core.Trace, arrays: Sequence[Any]) -> list[_core.Tensor]:
         return [
@@ -204,8 +206,11 @@ class Model(Layer):
             check_count(batch_size, "batch_size")
         arrays, rebuild = self._split(x)
         capacity = min(batch_size or PREDICT_ROWS, PREDICT_ROWS)
-        program, nest = self._predictor(arrays, rebuild, capacity)
-        results = iter(program.predict(arrays))
+        values = None
+        while values is None:  # where another model packs weights it shares with this one
+            program, nest = self._predictor(arrays, rebuild, capacity)
+            values = program.predict(arrays)
+        results = iter(values)
         return replace(nest, _Output, lambda _: next(results))
 
     def _predictor(
@@ -214,7 +219,13 @@ class Model(Layer):
         self._ensure(arrays, rebuild)
         rows = tuple((a.shape[1:], a.dtype.name) for a in arrays)
         key = (self._structure, capacity, rows)
-        if key not in self._programs or not self._programs[key][0].is_current:
+        known = self._programs.get(key)
+        if known is not None and known[0].is_current:
+            return known
+        with locking.building():
+            known = self._programs.get(key)
+            if known is not None and known[0].is_current:
+                return known
             trace = _core.Trace()
             with trace:
                 outputs = self(rebuild(self._trace_inputs(trace, arrays)), training=False)
@@ -227,9 +238,9 @@ class Model(Layer):
                 write_back=False,
             )
             fresh = {k: v for k, v in self._programs.items() if k[0] is key[0] and v[0].is_current}
-            self._programs = fresh if len(fresh) < _CACHED_PROGRAMS else {}
-            self._programs[key] = program, replace(outputs, SYMBOLS, lambda _: _Output())
-        return self._programs[key]
+            made = program, replace(outputs, SYMBOLS, lambda _: _Output())
+            self._programs = {**(fresh if len(fresh) < _CACHED_PROGRAMS else {}), key: made}
+            return made
 
     # ---- copies
 

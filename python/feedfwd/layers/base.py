@@ -291,8 +291,8 @@ class Layer:
         return sum(int(v.size) for v in self.variables)
 
     def get_weights(self) -> list[NDArray[Any]]:
-        """Copies of the weights, in the order of ``variables``."""
-        return [v.numpy() for v in self.variables]
+        """Copies of the weights, in the order of ``variables``, all of one moment."""
+        return _core.read_all(self.variables)
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Set all weights from arrays in the order of ``variables``.

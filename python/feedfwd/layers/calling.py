@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from feedfwd import _core
+from feedfwd import _core, locking
 from feedfwd.layers.checks import SYMBOLS, batch_shape
 from feedfwd.layers.tracking import Spec, calling, holds, inside, replace, scratch, state
 
@@ -26,13 +26,23 @@ def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     if outer is not None and outer is not layer:
         layer._take_parent(outer)
     args, kwargs = layer._prepare(args, kwargs)
-    first = outer is None and not state.scratch and not layer._settled
-    if first:
+    if outer is None and not state.scratch and not layer._settled:
+        return _first_call(layer, args, kwargs, training if takes else None)
+    return _run(layer, args, kwargs, training if takes else None)
+
+
+def _first_call(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None
+) -> Any:
+    """One thread builds; the others wait."""
+    with locking.building():
+        if layer._settled:
+            return _run(layer, args, kwargs, training)
         try_settle(layer, args, kwargs)
-    result = _run(layer, args, kwargs, training if takes else None)
-    if first and not layer._settled:
-        finish(layer)
-    return result
+        result = _run(layer, args, kwargs, training)
+        if not layer._settled:
+            finish(layer)
+        return result
 
 
 def _run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:

@@ -1,0 +1,241 @@
+#include "bound_program.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "arrays.h"
+#include "core/host.h"
+
+namespace feedfwd::bindings {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Multiplications that any machine does in a small part of a second.
+constexpr int64_t kShortBlock = 1'000'000'000;
+constexpr std::chrono::duration<double> kLook(0.05), kLongBlock(0.2);
+
+thread_local int predicting = 0;  // calls of predict this thread is in: a signal handler's nest
+struct Predicting {
+  Predicting() { ++predicting; }
+  ~Predicting() { --predicting; }
+};
+
+py::array new_output(const ValueType& type, int64_t rows) {
+  std::vector<py::ssize_t> shape;
+  for (int i = 0; i < type.shape.rank; ++i) shape.push_back(type.shape.extent(i).at(rows));
+  return py::array(numpy_dtype(type.dtype), shape);
+}
+
+}  // namespace
+
+BoundProgram::BoundProgram(const std::shared_ptr<TraceImpl>& trace, PlanRequest request,
+                           const std::string& device, std::shared_ptr<Optimizer> optimizer)
+    : trace_(trace),
+      optimizer_(std::move(optimizer)),
+      backend_(get_backend(device)),
+      request_(std::move(request)) {
+  for (const auto& [variable, gradient] : request_.update.gradients) updated_.push_back(variable);
+  for (const auto& [variable, value] : trace->graph.assigned())
+    if (request_.write_back) updated_.push_back(variable);
+  for (const Variable& v : trace->variables) v->materialize();
+  int64_t elements = 1;
+  for (const Variable& v : trace->variables) {
+    bindings_.variables.push_back(v->storage);
+    bindings_.slots.emplace_back();
+    memory_.push_back(v->storage.data());
+    elements = checked_add(elements, v->layout.elements());
+  }
+  if (optimizer_) {
+    const Hold stepping(optimizer_->guard, Access::exclusive);
+    for (const auto& [variable, gradient] : request_.update.gradients)
+      bindings_.slots[static_cast<size_t>(variable)] =
+          optimizer_->slots_of(trace->variables[static_cast<size_t>(variable)]);
+  }
+  for (const ValueId v : request_.outputs) output_types_.push_back(trace->graph.type(v));
+  first_block_ = std::clamp<int64_t>(kShortBlock / elements, 1, request_.capacity);
+  lanes_.push_back(std::make_unique<Lane>());
+  lanes_[0]->program = instance();
+}
+
+std::unique_ptr<Program> BoundProgram::instance() const {
+  const Released free;
+  return std::make_unique<Program>(trace_->graph, make_plan(trace_->graph, request_), backend_,
+                                   bindings_);
+}
+
+bool BoundProgram::is_current() const {
+  for (size_t i = 0; i < memory_.size(); ++i)
+    if (trace_->variables[i]->storage.data() != memory_[i]) return false;
+  return true;
+}
+
+Hold BoundProgram::hold_variables() const {
+  std::vector<Arg> read;
+  std::vector<Variable> written;
+  for (const Variable& v : trace_->variables) read.push_back(arg(v));
+  for (int v : updated_) written.push_back(trace_->variables[static_cast<size_t>(v)]);
+  return hold(read, written);
+}
+
+std::vector<Source> BoundProgram::sources_of(const py::sequence& arrays) const {
+  std::vector<Source> sources;
+  int64_t rows = -1;
+  for (const py::handle item : arrays) {
+    const py::array a = py::cast<py::array>(item);
+    if (!(a.flags() & py::array::c_style) || a.ndim() < 1)
+      throw std::invalid_argument("bind: expected C-contiguous arrays of at least one axis");
+    Source s;
+    s.dtype = data_dtype(py::str(a.dtype().attr("name")));
+    s.rows = a.shape(0);
+    s.cols = 1;
+    for (int i = 1; i < a.ndim(); ++i) s.cols = checked_mul(s.cols, a.shape(i));
+    s.row_stride = s.cols;
+    if (rows >= 0 && rows != s.rows)
+      throw std::invalid_argument("bind: the arrays have different numbers of rows");
+    rows = s.rows;
+    s.block = backend_->adopt(a.data(), static_cast<size_t>(a.nbytes()), keep(a));
+    sources.push_back(std::move(s));
+  }
+  return sources;
+}
+
+void BoundProgram::bind(const py::sequence& arrays) {
+  std::vector<Source> sources = sources_of(arrays);
+  const Hold mine(lanes_[0]->guard, Access::exclusive);
+  const Released free;
+  lanes_[0]->program->bind(std::move(sources));
+}
+
+void BoundProgram::check_run(const Program::Run& r, const Order& order) const {
+  if (!is_current())
+    throw std::invalid_argument("run: the variables have moved; make the program anew");
+  if (r.steps < 0 || r.batch_size < 1 || r.total_rows < 0 || r.first_row < 0)
+    throw std::invalid_argument("run: negative sizes");
+  const int64_t most = checked_mul(request_.capacity, request_.shards);
+  if (r.steps > 0 && r.batch_size > most)
+    throw std::invalid_argument("run: the batch is larger than the program's capacity");
+  if (r.steps > 0 &&
+      checked_add(r.first_row, checked_mul(r.steps - 1, r.batch_size)) >= r.total_rows)
+    throw std::invalid_argument("run: steps beyond the last row");
+  if (order && order->size() < r.total_rows)
+    throw std::invalid_argument("run: order is shorter than the rows");
+}
+
+py::tuple BoundProgram::run(int64_t total_rows, int64_t batch_size, int64_t first_row,
+                            int64_t steps, const Order& order, bool order_changed,
+                            const Rates& rates, double weight_decay, Cursor* cursor) {
+  Program::Run r;
+  r.total_rows = total_rows;
+  r.batch_size = batch_size;
+  r.first_row = first_row;
+  r.steps = steps;
+  r.order = order ? order->data() : nullptr;
+  r.order_changed = order_changed;
+  if (steps < 0) throw std::invalid_argument("run: negative sizes");
+  if (optimizer_ && (!rates || rates->size() != steps))
+    throw std::invalid_argument("run: expected a learning rate per step");
+  py::array_t<double> losses(steps);
+  r.losses = losses.mutable_data();
+  const Hold stepping = optimizer_ ? Hold(optimizer_->guard, Access::exclusive) : Hold();
+  const Hold mine(lanes_[0]->guard, Access::exclusive);
+  const Hold writing = hold_variables();
+  check_run(r, order);
+  std::vector<double> scalars;
+  if (optimizer_)
+    scalars = optimizer_->scalars({rates->data(), rates->data() + steps}, weight_decay);
+  r.scalars = scalars.empty() ? nullptr : scalars.data();
+  for (int v : updated_) trace_->variables[static_cast<size_t>(v)]->detach_reader();
+  StepState state;
+  {
+    const Released free;
+    state = lanes_[0]->program->run(r);
+  }
+  const int64_t good = state.bad_step >= 0 ? state.bad_step : steps;
+  if (optimizer_) optimizer_->iterations += good;
+  for (int64_t i = 0; cursor && i < good; ++i)
+    cursor->count(r.losses[i], std::min(batch_size, total_rows - (first_row + i * batch_size)));
+  return py::make_tuple(losses, state.bad_step);
+}
+
+// A free lane, one made anew while there are fewer than CPUs, or the one whose turn it is.
+std::pair<Hold, BoundProgram::Lane*> BoundProgram::lane() {
+  for (const auto& l : lanes_)
+    if (Hold held = Hold::try_exclusive(l->guard); !held.is_empty())
+      return {std::move(held), l.get()};
+  const size_t most = std::max(1u, std::thread::hardware_concurrency());
+  // Within a signal handler the lane waited for could be this thread's own.
+  if (lanes_.size() < most || predicting > 1) {
+    lanes_.push_back(std::make_unique<Lane>());
+    Lane* fresh = lanes_.back().get();
+    return {Hold(fresh->guard, Access::exclusive), fresh};
+  }
+  Lane* next = lanes_[turn_++ % lanes_.size()].get();
+  return {Hold(next->guard, Access::exclusive), next};
+}
+
+py::object BoundProgram::predict(const py::sequence& arrays) {
+  std::vector<Source> sources = sources_of(arrays);
+  const int64_t rows = sources.empty() ? 0 : sources[0].rows;
+  py::list results;
+  Outputs outputs;
+  for (const ValueType& type : output_types_) {
+    py::array out = new_output(type, rows);
+    outputs.to.push_back(static_cast<char*>(out.mutable_data()));
+    outputs.row_bytes.push_back(rows == 0 ? 0 : static_cast<int64_t>(out.nbytes()) / rows);
+    results.append(out);
+  }
+  const Predicting nest;
+  const Hold reading = hold_variables();
+  if (!is_current()) return py::none();
+  const auto [held, mine] = lane();
+  if (!mine->program) mine->program = instance();
+  struct Unbind {  // with the interpreter, as the last owner of an array may be here
+    Program& program;
+    ~Unbind() { program.unbind(); }
+  } const unbind{*mine->program};
+  const Released free;
+  mine->program->bind(std::move(sources));
+  predict_rows(*mine->program, rows, outputs);
+  return results;
+}
+
+// In blocks short enough for a look at signals between them; the bits do not depend on the blocks.
+void BoundProgram::predict_rows(Program& program, int64_t rows, const Outputs& outputs) const {
+  int64_t block = first_block_;
+  auto looked = Clock::now();
+  for (int64_t first = 0; first < rows;) {
+    const int64_t here = std::min(block, rows - first);
+    Program::Run r;
+    r.total_rows = first + here;
+    r.batch_size = here;
+    r.first_row = first;
+    const auto start = Clock::now();
+    program.run(r);
+    for (size_t i = 0; i < outputs.to.size(); ++i)
+      program.read_output(static_cast<int>(i), here, outputs.to[i] + first * outputs.row_bytes[i]);
+    first += here;
+    const auto now = Clock::now();
+    if (now - start > kLongBlock) block = std::max<int64_t>(1, block / 2);
+    if (now - start < kLongBlock / 4) block = std::min(2 * block, request_.capacity);
+    if (now - looked < kLook || first >= rows) continue;
+    if (host().look) host().look();
+    looked = Clock::now();
+  }
+}
+
+py::list BoundProgram::outputs(int64_t rows) {
+  py::list results;
+  const Hold mine(lanes_[0]->guard, Access::exclusive);
+  for (size_t i = 0; i < output_types_.size(); ++i) {
+    py::array out = new_output(output_types_[i], rows);
+    lanes_[0]->program->read_output(static_cast<int>(i), rows, out.mutable_data());
+    results.append(out);
+  }
+  return results;
+}
+
+std::string BoundProgram::str() { return lanes_[0]->program->plan().str(); }
+
+}  // namespace feedfwd::bindings

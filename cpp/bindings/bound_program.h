@@ -1,0 +1,75 @@
+// A Program with what Python needs beside it: the data it reads, the variables whose aliases a run
+// must part from, and who may use it when.
+#pragma once
+
+#include "convert.h"
+#include "core/optimizer.h"
+
+namespace feedfwd::bindings {
+
+// Where a pass over the data stands. Counted here, in the call that makes the steps, so that no
+// signal can come between a step and its being counted.
+struct Cursor {
+  int64_t steps = 0, rows = 0;
+  double total = 0;  // sum of loss * rows
+
+  void count(double loss, int64_t size) {
+    steps += 1;
+    rows += size;
+    total += loss * static_cast<double>(size);
+  }
+};
+
+using Order = std::optional<py::array_t<int64_t, py::array::c_style>>;
+using Rates = std::optional<py::array_t<double, py::array::c_style | py::array::forcecast>>;
+
+class BoundProgram {
+ public:
+  BoundProgram(const std::shared_ptr<TraceImpl>& trace, PlanRequest request,
+               const std::string& device, std::shared_ptr<Optimizer> optimizer);
+
+  // Whether the variables still lie where the plan was bound to.
+  bool is_current() const;
+  void bind(const py::sequence& arrays);
+  py::tuple run(int64_t total_rows, int64_t batch_size, int64_t first_row, int64_t steps,
+                const Order& order, bool order_changed, const Rates& rates, double weight_decay,
+                Cursor* cursor);
+  // The outputs for all rows, computed from one moment's weights; None where the variables have
+  // moved. Any number of threads may call it.
+  py::object predict(const py::sequence& arrays);
+  py::list outputs(int64_t rows);
+  std::string str();
+
+ private:
+  // One instance of the program; predictions side by side have one each.
+  struct Lane {
+    Guarded guard = std::make_shared<AccessGuard>();
+    std::unique_ptr<Program> program;
+  };
+  struct Outputs {
+    std::vector<char*> to;
+    std::vector<int64_t> row_bytes;
+  };
+
+  std::vector<Source> sources_of(const py::sequence& arrays) const;
+  void check_run(const Program::Run& r, const Order& order) const;
+  // Waits for the variables: for writing where a run changes them.
+  Hold hold_variables() const;
+  std::pair<Hold, Lane*> lane();
+  std::unique_ptr<Program> instance() const;
+  void predict_rows(Program& program, int64_t rows, const Outputs& outputs) const;
+
+  std::shared_ptr<TraceImpl> trace_;
+  std::shared_ptr<Optimizer> optimizer_;
+  std::shared_ptr<Backend> backend_;
+  PlanRequest request_;
+  Bindings bindings_;
+  std::vector<ValueType> output_types_;
+  std::vector<int> updated_;
+  std::vector<const void*> memory_;
+  int64_t first_block_;  // rows that surely take well under a second
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  size_t turn_ = 0;  // whose turn it is to be waited for
+};
+
+}  // namespace feedfwd::bindings
