@@ -53,13 +53,8 @@ Tensor from_array(py::array array, DType dtype, const char* argument) {
 }
 
 Tensor array_tensor(const py::handle& x, const char* argument, bool python_data) {
-  py::array array;
-  try {
-    array = numpy().attr("asarray")(x).cast<py::array>();
-  } catch (py::error_already_set& e) {
-    if (!e.matches(PyExc_ValueError)) throw;
-    throw std::invalid_argument(std::string(argument) + ": not an array: " + e.what());
-  }
+  const py::array array =
+      py::module_::import("feedfwd.data").attr("as_array")(x, argument).cast<py::array>();
   const std::string kind = py::str(array.dtype().attr("kind"));
   const std::string name = py::str(array.dtype().attr("name"));
   const std::optional<DType> data = dtype_named(name);

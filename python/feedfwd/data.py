@@ -8,32 +8,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feedfwd.arguments import number
+from feedfwd.arguments import number, shown
 
 Array = NDArray[Any]
 # The largest run of integers each dtype holds exactly.
 _EXACT = {"float32": 2**24, "float64": 2**53}
 
 
-def to_array(value: Any, argument: str) -> Array:
-    """A list, data frame, Tensor or array as a C-contiguous array of a native number type.
+def as_array(value: Any, argument: str) -> Array:
+    """What NumPy makes of an array-like; what its own code raises reaches the caller.
 
-    bool, integers and floats keep their type (they are cast while rows are gathered).
+    Raises:
+        ValueError: no array, masked elements, or memory that is not the CPU's.
+    """
+    if isinstance(value, np.ma.MaskedArray) and (hidden := int(np.ma.count_masked(value))):
+        raise ValueError(
+            f"{argument}: got an array with {hidden} masked elements, expected none; "
+            "fill them (.filled(0)) or leave those rows out"
+        )
+    by_dlpack = hasattr(value, "__dlpack__") and not hasattr(value, "__array__")
+    try:
+        return np.from_dlpack(value) if by_dlpack else np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{argument}: expected an array of numbers; {error}") from error
+    except (BufferError, RuntimeError) as error:
+        if not by_dlpack:
+            raise
+        raise ValueError(f"{argument}: expected an array in the CPU's memory; {error}") from error
+
+
+def to_numbers(value: Any, argument: str) -> Array:
+    """A list, data frame, Tensor or array as an array of a native number type.
 
     Raises:
         TypeError: complex, object, string and other types that are no real numbers.
-        ValueError: rows of different lengths.
+        ValueError: rows of different lengths, and as :func:`as_array`.
     """
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{argument}: expected an array of numbers; {error}") from error
+    array = as_array(value, argument)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise TypeError(
             f"{argument}: got dtype {array.dtype}, expected bool, integers or float16/32/64"
         )
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def to_array(value: Any, argument: str) -> Array:
+    """Rows of numbers, C-contiguous; see :func:`to_numbers`.
+
+    bool, integers and floats keep their type (they are cast while rows are gathered).
+
+    Raises:
+        ValueError: a scalar.
+    """
+    array = to_numbers(value, argument)
     if array.ndim == 0:
         raise ValueError(f"{argument}: got a scalar, expected an array with one row per sample")
     return np.ascontiguousarray(array)
@@ -210,13 +237,19 @@ def classes_of(y: Array, kind: str, expects: str) -> Array | None:
 
 def class_weights(weights: Mapping[int, float], classes: Array | None) -> Array:
     """A weight per row from a weight per class; a class not named weighs 1."""
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"class_weight: got {shown(weights)}, expected a dict of class to weight")
+    known = {k: number(w, f"class_weight[{shown(k)}]") for k, w in weights.items()}
+    for name in known:
+        number(name, "class_weight: class")
     if classes is None:
-        raise ValueError("class_weight: the targets are no classes; use sample_weight")
+        raise ValueError(
+            f"class_weight: got {shown(weights)} for targets that are no classes, expected None; "
+            "use sample_weight"
+        )
     result = np.ones(len(classes), np.float64)
-    for name, weight in weights.items():
-        if not np.isfinite(weight):
-            raise ValueError(f"class_weight: got {weight!r} for class {name!r}, expected a number")
-        result[classes == name] = float(weight)
+    for name, weight in known.items():
+        result[classes == name] = weight
     return result
 
 

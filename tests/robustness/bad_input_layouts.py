@@ -7,10 +7,9 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+import feedfwd as ff
 import numpy as np
 from robustness.bad_input import Case, World, gives
-
-import feedfwd as ff
 
 Form = Callable[[np.ndarray], Any]
 

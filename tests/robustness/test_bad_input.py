@@ -11,6 +11,7 @@ from collections import Counter
 
 import pytest
 from robustness import (
+    bad_input_dtypes,
     bad_input_layouts,
     bad_input_rates,
     bad_input_scalars,
@@ -18,6 +19,7 @@ from robustness import (
 from robustness.bad_input import Case, World, check
 
 TABLES: dict[str, tuple[int, list[Case]]] = {
+    "dtypes": (700, bad_input_dtypes.CASES),
     "layouts": (400, bad_input_layouts.CASES),
     "scalars": (480, bad_input_scalars.CASES),
     "rates": (1000, bad_input_rates.CASES),

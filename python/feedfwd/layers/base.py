@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from feedfwd import _core
+from feedfwd import _core, data
+from feedfwd.arguments import shown
 from feedfwd.layers import configs, tracking
 from feedfwd.layers.checks import (
     check_dtype,
@@ -295,26 +296,35 @@ class Layer:
         return _core.read_all(self.variables)
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Set all weights from arrays in the order of ``variables``.
+        """Set all weights from arrays in the order of ``variables``, at once.
+
+        No prediction sees some old and some new ones, and none is set where one does not fit.
 
         Raises:
-            ValueError: another number of arrays, or a shape that differs.
+            TypeError: no list, or arrays that are no real numbers.
+            ValueError: another number of arrays, a shape that differs, or values that the dtype
+                cannot hold; no weight was changed.
         """
         variables = self.variables
+        if not isinstance(weights, (list, tuple, np.ndarray)):
+            raise TypeError(f"weights: got {shown(weights)}, expected a list of arrays")
         if len(weights) != len(variables):
             raise ValueError(
                 f"weights: got {len(weights)} arrays, expected {len(variables)} "
                 f"for layer {self.name!r}"
             )
-        arrays = [np.asarray(w) for w in weights]
-        for i, (array, variable) in enumerate(zip(arrays, variables, strict=True)):
+        arrays = []  # all of them are checked before the first is set
+        for i, (weight, variable) in enumerate(zip(weights, variables, strict=True)):
+            label = f"weights[{i}] ({variable.name!r})"
+            array = data.to_numbers(weight, label)
             if array.shape != tuple(variable.shape):
                 raise ValueError(
-                    f"weights[{i}] ({variable.name!r}): got shape {array.shape}, "
-                    f"expected {tuple(variable.shape)}"
+                    f"{label}: got shape {array.shape}, expected {tuple(variable.shape)}"
                 )
-        for array, variable in zip(arrays, variables, strict=True):
-            variable.assign(array)
+            if variable.dtype.kind == "f":
+                data.check_values(array, variable.dtype.name, label, False)
+            arrays.append(array)
+        _core.assign_all(variables, arrays)
 
     # ---- building and calling
 

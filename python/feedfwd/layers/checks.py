@@ -36,7 +36,7 @@ def to_tensors(value: Any) -> Any:
         return type(value)(to_tensors(item) for item in value)
     if isinstance(value, (bool, int, float, list, tuple)):
         return _core.convert(value)
-    return _core.convert(np.asarray(value))
+    return _core.convert(value)
 
 
 def batch_shape(x: Any) -> tuple[int | None, ...]:
