@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedfwd import _core
+from feedfwd.layers import configs
 from feedfwd.model import Model
 from feedfwd.saving import atomic, container, models, nest
 
@@ -68,24 +69,11 @@ def load_model(
     def make(config: Any, arrays: Mapping[str, NDArray[Any]]) -> Model:
         return models.rebuild(config.get("model"), arrays, custom_objects, device)
 
-    check_custom_objects(custom_objects)
+    configs.check_custom_objects(custom_objects)
     if device is not None:
         _core.check_device(device)
     model: Model = load(path, make)
     return model
-
-
-def check_custom_objects(custom_objects: Any) -> None:
-    """TypeError unless it maps names to classes or functions."""
-    if custom_objects is None:
-        return
-    if not isinstance(custom_objects, Mapping) or not all(
-        isinstance(k, str) for k in custom_objects
-    ):
-        raise TypeError(
-            f"custom_objects: got {type(custom_objects).__name__}, "
-            'expected a dict such as {"MyDense": MyDense}'
-        )
 
 
 def write(

@@ -72,7 +72,8 @@ def _make(description: Any, custom_objects: Mapping[str, Any] | None, device: st
     config = dict(description["config"])
     if device is not None:
         config["device"] = _core.check_device(device)
-    made = {"class_name": description.get("class_name"), "config": config}
+    made: dict[str, Any] = {k: description[k] for k in ("class_name", "kind") if k in description}
+    made["config"] = config
     model = configs.deserialize(made, custom_objects)
     if not isinstance(model, Model):
         raise ValueError(f"the configuration has a {type(model).__name__}, expected a model")

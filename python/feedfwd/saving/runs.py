@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feedfwd import _core, losses, metrics, optimizers, saving
+from feedfwd import _core, saving
 from feedfwd.arguments import count as check_count
-from feedfwd.optimizers import schedules
+from feedfwd.layers import configs
 from feedfwd.run import Place, Run, Seen
 from feedfwd.saving import atomic, models, nest
 
@@ -35,14 +35,12 @@ def _named(thing: Any, what: str) -> Any:
     """A name as it is, an object as class name and config."""
     if isinstance(thing, str):
         return thing
-    get_config = getattr(thing, "get_config", None)
-    if isinstance(thing, type) or get_config is None:
+    if isinstance(thing, type) or not hasattr(thing, "get_config"):
         raise ValueError(
             f"{what}: {thing!r} cannot be written to a file; expected a name, or an object of a "
             "class with get_config and from_config"
         )
-    config = nest.pack(get_config(), {}, what)
-    return {"class_name": type(thing).__name__, "config": config}
+    return configs.describe(thing, what)
 
 
 def _describe_trainer(trainer: Any) -> dict[str, Any]:
@@ -94,7 +92,7 @@ def _describe_run(trainer: Any, arrays: dict[str, NDArray[Any]]) -> dict[str, An
 
 
 def _rate(rate: Any) -> Any:
-    return rate if isinstance(rate, (int, float)) else {**_named(rate, "learning_rate")}
+    return rate if isinstance(rate, (int, float)) else _named(rate, "learning_rate")
 
 
 def load(
@@ -104,7 +102,7 @@ def load(
     device: str | None,
 ) -> Any:
     """The Trainer of a file; see :meth:`feedfwd.Trainer.load`."""
-    saving.check_custom_objects(custom_objects)
+    configs.check_custom_objects(custom_objects)
     if device is not None:
         _core.check_device(device)
 
@@ -134,8 +132,7 @@ def restore(trainer: Any, path: str) -> None:
             raise ValueError("the file is of another model, loss or metrics than this Trainer's")
         if config["optimizer"]["class_name"] != type(trainer.optimizer).__name__:
             raise ValueError("the file is of another optimizer than this Trainer's")
-        given = config["optimizer"]["config"]
-        rate = nest.unpack(given, {})["learning_rate"]
+        rate = configs.revive(config["optimizer"]["config"]["learning_rate"])
 
         def work() -> None:
             models.set_values(trainer.model, other, arrays)
@@ -164,9 +161,9 @@ def _make(
         raise ValueError("the configuration of the metrics is no list")
     trainer = cls(
         model,
-        optimizer=_revive(optimizers.get, config["optimizer"], custom_objects),
-        loss=_revive(losses.get, made["loss"], custom_objects),
-        metrics=[_revive(metrics.get, m, custom_objects) for m in made["metrics"]],
+        optimizer=configs.revive(_class_of(config["optimizer"]), custom_objects),
+        loss=configs.revive(made["loss"], custom_objects),
+        metrics=configs.revive(made["metrics"], custom_objects),
         shards=made["shards"],
         on_nonfinite=made["on_nonfinite"],
     )
@@ -174,15 +171,8 @@ def _make(
     return trainer
 
 
-def _revive(get: Any, given: Any, custom_objects: Mapping[str, Any] | None) -> Any:
-    if isinstance(given, str):
-        return given
-    name = given["class_name"]
-    config = nest.unpack(given["config"], {})
-    own = (custom_objects or {}).get(name)
-    if own is not None:
-        return own.from_config(config)
-    return get({"class_name": name, "config": config})
+def _class_of(given: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in given.items() if k in ("class_name", "config", "kind")}
 
 
 def _set_state(trainer: Any, config: Any, arrays: Found) -> None:
@@ -197,7 +187,7 @@ def _set_state(trainer: Any, config: Any, arrays: Found) -> None:
     batches, value = state["seen"]
     rate = state["rate"]
     if isinstance(rate, dict):
-        rate = schedules.get(nest.unpack(rate, {}))
+        rate = configs.revive(rate)
     trainer.history._set_state(state["history"])
     trainer._run = Run(
         place=Place(epoch, stage, counter, _core.Cursor(steps, rows, total)),
