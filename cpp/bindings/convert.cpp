@@ -123,6 +123,7 @@ int64_t integer(const py::handle& x, const char* argument) {
   const Py_ssize_t v = PyNumber_AsSsize_t(x.ptr(), PyExc_OverflowError);
   if (v != -1 || !PyErr_Occurred()) return v;
   const bool long_one = PyErr_ExceptionMatches(PyExc_OverflowError);
+  if (!long_one && !PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
   PyErr_Clear();
   if (long_one) throw std::invalid_argument(refused("an integer of less than 64 bits"));
   throw TypeError(refused("an integer"));  // arrays and NumPy's bool only look like integers
@@ -147,7 +148,9 @@ DType parse_dtype(const py::handle& x, const char* argument) {
   std::string name;
   try {
     name = py::str(numpy().attr("dtype")(x).attr("name"));
-  } catch (py::error_already_set&) {
+  } catch (py::error_already_set& error) {
+    // No dtype to NumPy; Ctrl-C, which may come in there too, and MemoryError go on their way.
+    if (!error.matches(PyExc_Exception) || error.matches(PyExc_MemoryError)) throw;
     name = py::str(x);
   }
   const auto t = dtype_named(name);
