@@ -11,7 +11,7 @@ from feedfwd import _core
 from feedfwd.layers import calling
 from feedfwd.layers.base import Arguments, Layer
 from feedfwd.layers.checks import SYMBOLS, check_shape, uniquify
-from feedfwd.layers.tracking import inside, replace, scratch
+from feedfwd.layers.tracking import inside, replace, run_scratch
 from feedfwd.model import Model
 
 
@@ -76,8 +76,8 @@ def input_of(tensor: _core.Tensor) -> InputNote | None:
 def record(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call `layer` on symbolic Tensors: build it, and remember the call in what is returned."""
     calling.adopt(layer)
-    with scratch() as trace:
 
+    def recorded(trace: _core.Trace) -> Any:
         def symbol(t: _core.Tensor) -> _core.Tensor:
             return trace.input(tuple(t.shape), str(t.dtype)) if t.kind == "functional" else t
 
@@ -92,6 +92,8 @@ def record(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
         call.outputs = len(list(inside(outputs, _core.Tensor)))
         return replace(outputs, _core.Tensor, placeholder)
+
+    return run_scratch(recorded)
 
 
 class _Slot:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedfwd import _core, data
-from feedfwd.layers.tracking import inside, scratch
+from feedfwd.layers.tracking import inside, run_scratch
 
 if TYPE_CHECKING:
     from feedfwd.callbacks.base import CallbackList
@@ -56,8 +56,7 @@ def output_shape(
 ) -> tuple[int | None, ...]:
     """Shape of the model's one output for rows like these; builds the model."""
     model._ensure(inputs, rebuild)
-    with scratch() as trace:
-        outputs = model(rebuild(model._trace_inputs(trace, inputs)))
+    outputs = run_scratch(lambda t: model(rebuild(model._trace_inputs(t, inputs))))
     found = list(inside(outputs, (_core.Tensor, _core.Variable)))
     if len(found) != 1:
         raise ValueError(

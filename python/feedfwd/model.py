@@ -146,7 +146,7 @@ class Model(Layer):
         return super()._prepare((replace(x, SYMBOLS, cast), *args[1:]), kwargs)
 
     def _after_settle(self) -> None:
-        if not state.scratch and self._root() is self:
+        if not state.now.scratch and self._root() is self:
             _core.pack(self.variables)
 
     def _ensure(self, arrays: Sequence[Any], rebuild: Callable[[Sequence[Any]], Any]) -> None:

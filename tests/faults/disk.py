@@ -254,10 +254,12 @@ def full_disk(report: common.Report, kind: str) -> None:
         folder.mkdir()
         case = Case(kind, folder)
         size = case.path.stat().st_size
-        for leave in (0, 4096, size // 2) if report.long else (size // 2,):
+        for leave in (0, size // 2) if report.long else (size // 2,):
             where = f"{kind}: a disk with {leave} bytes left"
             case.check_refused(report, filled(disk, leave), where, {errno.ENOSPC})
-        case.check_refused(report, read_only(disk), f"{kind}: a read-only disk", {errno.EROFS, errno.EACCES})
+        case.check_refused(
+            report, read_only(disk), f"{kind}: a read-only disk", {errno.EROFS, errno.EACCES}
+        )
 
 
 def as_nobody(kind: str, folder: str) -> None:

@@ -363,7 +363,7 @@ class Layer:
             given = bound.arguments.get("training")
         if given is not None:
             return takes, bool(given)
-        return takes, default if state.training is None else state.training
+        return takes, default if state.now.training is None else state.now.training
 
     # ---- configs and copies
 

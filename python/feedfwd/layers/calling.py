@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from feedfwd import _core, locking
 from feedfwd.layers.checks import SYMBOLS, batch_shape
-from feedfwd.layers.tracking import Spec, calling, holds, inside, replace, scratch, state
+from feedfwd.layers.tracking import Spec, holds, inside, replace, run_layer, run_scratch, state
 
 if TYPE_CHECKING:
     from feedfwd.layers.base import Layer
@@ -22,11 +22,11 @@ def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
         return functional.record(layer, args, kwargs)
     takes, training = layer._call_training(args, kwargs)
-    outer = state.stack[-1] if state.stack else None
+    outer = state.now.stack[-1] if state.now.stack else None
     if outer is not None and outer is not layer:
         layer._take_parent(outer)
     args, kwargs = layer._prepare(args, kwargs)
-    if outer is None and not state.scratch and not layer._settled:
+    if outer is None and not state.now.scratch and not layer._settled:
         return _first_call(layer, args, kwargs, training if takes else None)
     return _run(layer, args, kwargs, training if takes else None)
 
@@ -48,14 +48,17 @@ def _first_call(
 def _run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
     given = {k: v for k, v in kwargs.items() if k != "training"}
     flag = layer._call_training(args, kwargs)[1]
+
+    def built_and_called() -> Any:
+        if not layer.built:
+            build(layer, args, given)
+        if training is not None and not any(isinstance(a, bool) for a in args[1:]):
+            given["training"] = training
+        return layer.call(*args, **given)
+
     try:
-        with calling(layer, flag):
-            if not layer.built:
-                build(layer, args, given)
-            if training is not None and not any(isinstance(a, bool) for a in args[1:]):
-                given["training"] = training
-            result = layer.call(*args, **given)
-        if state.scratch:
+        result = run_layer(layer, flag, built_and_called)
+        if state.now.scratch:
             shapes = replace(result, SYMBOLS, lambda t: tuple(t.shape))
             object.__setattr__(layer, "_output_shape", shapes)
         return result
@@ -101,10 +104,13 @@ def settle(layer: Layer, inputs: Callable[[_core.Trace], Arguments]) -> Any:
     random numbers depend on, is known before any are drawn.
     """
     adopt(layer)
-    with scratch() as trace:
+
+    def called(trace: _core.Trace) -> Any:
         args, kwargs = inputs(trace)
         note_signature(layer, args, kwargs)
-        outputs = call_layer(layer, args, kwargs)
+        return call_layer(layer, args, kwargs)
+
+    outputs = run_scratch(called)
     finish(layer)
     return outputs
 
@@ -135,7 +141,7 @@ def try_settle(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> N
 def finish(layer: Layer) -> None:
     """Draw all weights that wait, and put them side by side in memory."""
     adopt(layer)
-    if state.loading:
+    if state.now.loading:
         return
     for weight in layer._all_weights():
         if weight.draw is not None:

@@ -6,8 +6,7 @@ import copyreg
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,42 +18,62 @@ if TYPE_CHECKING:
 Initializer = Callable[..., Any]
 
 
-class CallState(threading.local):
-    """The layers whose call is running on this thread, outermost first, and their training flag."""
+class Calling(NamedTuple):
+    """What runs on this thread; never changed, only replaced."""
 
-    def __init__(self) -> None:
-        self.stack: list[Layer] = []
-        self.training: bool | None = None
-        self.scratch = 0  # above 0: only shapes are wanted
-        self.loading = False  # weights come from a file: none are drawn
+    stack: tuple[Layer, ...] = ()  # the layers whose call is running, outermost first
+    training: bool | None = None  # their training flag
+    scratch: bool = False  # only shapes are wanted
+    loading: bool = False  # weights come from a file: none are drawn
+
+
+class CallState(threading.local):
+    """``state.now``: what runs on this thread.
+
+    Whoever replaces it keeps the old one first and puts it back with one assignment in ``finally``:
+    an exception of a signal comes between calls, so it cannot come between those lines. Context
+    managers written in Python would leave such gaps.
+    """
+
+    now = Calling()
 
 
 state = CallState()
 
 
-@contextmanager
-def calling(layer: Layer, training: bool) -> Iterator[None]:
-    """Make `layer` the innermost running one; nested layers inherit `training`."""
-    outer = state.training
-    state.stack.append(layer)
-    state.training = training
+def run_layer(layer: Layer, training: bool, function: Callable[..., Any], *args: Any) -> Any:
+    """function(*args) with `layer` the innermost running one; nested ones inherit `training`."""
+    outer = state.now
+    inner = outer._replace(stack=(*outer.stack, layer), training=training)
     try:
-        yield
+        state.now = inner
+        return function(*args)
     finally:
-        state.stack.pop()
-        state.training = outer
+        state.now = outer
 
 
-@contextmanager
-def scratch() -> Iterator[_core.Trace]:
-    """A trace that is thrown away: it builds layers and tells shapes."""
+def run_scratch(function: Callable[[_core.Trace], Any]) -> Any:
+    """function(trace) in a trace that is thrown away: it builds layers and tells shapes."""
     trace = _core.Trace()
-    state.scratch += 1
+    outer = state.now
+    inner = outer._replace(scratch=True)
     try:
+        state.now = inner
         with trace:
-            yield trace
+            return function(trace)
     finally:
-        state.scratch -= 1
+        state.now = outer
+
+
+def run_loading(function: Callable[[], Any]) -> Any:
+    """function(), where layers that are made and built get no values yet."""
+    outer = state.now
+    inner = outer._replace(loading=True)
+    try:
+        state.now = inner
+        return function()
+    finally:
+        state.now = outer
 
 
 class Spec:
@@ -62,16 +81,6 @@ class Spec:
 
     def __init__(self, shape: tuple[int | None, ...], dtype: str) -> None:
         self.shape, self.dtype = shape, dtype
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Layers made and built in here get no values yet."""
-    outer, state.loading = state.loading, True
-    try:
-        yield
-    finally:
-        state.loading = outer
 
 
 class Draw:
@@ -90,7 +99,7 @@ class Draw:
             values, self.given = self.given, None
             return values
         self.used = self.source(variable)
-        self.provisional = state.scratch > 0
+        self.provisional = state.now.scratch
         seed, stream = self.used
         shape = tuple(int(n or 0) for n in variable.shape)
         name = str(variable.dtype)

@@ -51,11 +51,7 @@ def rebuild(
         ValueError: an unknown class, or a description that does not fit the arrays.
     """
     try:
-        with tracking.loading():
-            model = _make(description, custom_objects, device)
-            signature = nest.unpack(description["signature"], {})
-            if signature is not None:
-                _build(model, signature)
+        model: Model = tracking.run_loading(lambda: _built(description, custom_objects, device))
         set_values(model, description, arrays)
         calling.finish(model)
     except (KeyError, IndexError, AttributeError, RecursionError, TypeError) as error:
@@ -63,6 +59,14 @@ def rebuild(
         raise ValueError(
             f"the model's configuration does not work here: {kind}: {error}"
         ) from error
+    return model
+
+
+def _built(description: Any, custom_objects: Mapping[str, Any] | None, device: str | None) -> Model:
+    model = _make(description, custom_objects, device)
+    signature = nest.unpack(description["signature"], {})
+    if signature is not None:
+        _build(model, signature)
     return model
 
 
