@@ -168,12 +168,6 @@ py::object producer(const TensorImpl& t) {
   return operands;
 }
 
-Tensor reapply(const TensorImpl& t, const py::sequence& operands) {
-  std::vector<Arg> args;
-  for (const py::handle o : operands) args.push_back(to_arg(o, "operands"));
-  return apply(t.op, args, t.attrs).at(static_cast<size_t>(t.output));
-}
-
 }  // namespace
 
 namespace {
@@ -212,7 +206,6 @@ void bind_form_ops(py::module_& m) {
     return t.note ? *static_cast<const py::object*>(t.note.get()) : py::object(py::none());
   });
   m.def("producer", &producer);
-  m.def("reapply", &reapply);
 }
 
 }  // namespace

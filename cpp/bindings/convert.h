@@ -53,6 +53,7 @@ std::string where_we_are();
 
 void bind_tensor(py::module_& m);
 void bind_ops(py::module_& m);
+void bind_specs(py::module_& m);
 void bind_tape(py::module_& m);
 void bind_program(py::module_& m);
 void bind_optimizer(py::module_& m);

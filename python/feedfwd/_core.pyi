@@ -172,7 +172,11 @@ def producer(
 ) -> (
     list[Tensor] | None
 ): ...  # operands of the op that made a functional Tensor; None for a placeholder
-def reapply(t: Tensor, operands: Sequence[Tensor]) -> Tensor: ...  # the same op on other operands
+def op_spec(
+    t: Tensor,
+) -> dict[str, Any]: ...  # the op that made a functional Tensor: its name and attributes, plain
+def apply_spec(spec: dict[str, Any], operands: Sequence[Tensor | Variable]) -> Tensor:
+    """The op of a spec on operands; ValueError for a spec that is none, whatever it holds."""
 
 class Tape:
     """Records eager ops on watched tensors and on trainable Variables while entered."""

@@ -7,19 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from feedfwd import _core
-from feedfwd.layers import calling
+from feedfwd import _core, graphs
+from feedfwd.graphs import Constant, Graph, InputNote, Slot, Step, WeightOf
+from feedfwd.layers import calling, configs
 from feedfwd.layers.base import Arguments, Layer
 from feedfwd.layers.checks import SYMBOLS, check_shape, uniquify
 from feedfwd.layers.tracking import inside, replace, run_scratch
 from feedfwd.model import Model
 
-
-class InputNote:
-    """What an Input states."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: str | None, name: str | None) -> None:
-        self.shape, self.dtype, self.name = shape, dtype, name
+# The keys of a config that graphs.write makes.
+GRAPH = ("inputs", "layers", "variables", "steps", "result")
+MARKS = (Slot, Constant, WeightOf)
 
 
 class CallNote:
@@ -96,38 +94,11 @@ def record(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return run_scratch(recorded)
 
 
-class _Slot:
-    """Stands for the value number `index` of a run."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-
-class _Op:
-    """An op on symbolic Tensors. It has no state, so copies share it."""
-
-    def __init__(self, tensor: _core.Tensor) -> None:
-        self.tensor = tensor
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Op:
-        return self
-
-    def __reduce__(self) -> Any:
-        raise TypeError(
-            "a Model with operators between its layers cannot be pickled; "
-            "put them into the call of a layer"
-        )
-
-
-class _Step:
-    """Fills values `first ...` from a layer or an op."""
-
-    def __init__(self, first: int, count: int, layer: Layer | None, op: _Op | None, args: Any):
-        self.first, self.count, self.layer, self.op, self.args = first, count, layer, op, args
-
-
+@configs.built_in
 class Functional(Model):
     """What ``ff.Model(inputs, outputs)`` makes; see :class:`feedfwd.Model`."""
+
+    _label = "model"
 
     def __init__(
         self,
@@ -145,32 +116,28 @@ class Functional(Model):
             seed=seed,
             device=device,
             dtype=dtype,
-            name=name or "model",
+            name=name,
             trainable=trainable,
             **unknown,
         )
         self._init = ((), {})  # symbolic Tensors need not outlive this
-        tensors = _functional(inputs, "inputs")
-        notes = [input_of(t) for t in tensors]
-        if not tensors or None in notes:
-            raise ValueError("inputs: expected what ff.Input returned, or a list of it")
-        stated = [n for n in notes if n is not None]
-        self._steps, slots, self._size = _schedule(tensors, _functional(outputs, "outputs"))
-        self._result = replace(outputs, _core.Tensor, lambda t: _Slot(slots[hash(t)]))
+        graph = inputs if isinstance(inputs, Graph) else _draw(inputs, outputs)
+        self._graph = graph
         self._check_constants()
-        found: dict[int, Layer] = {id(s.layer): s.layer for s in self._steps if s.layer is not None}
-        self._layers = list(found.values())
-        self._loose = [v for s in self._steps for v in inside(s.args, _core.Variable)]
+        self._layers = graph.layers()
+        _mark_weights(graph, self._layers)
+        self._loose = [v for s in graph.steps for v in inside(s.args, _core.Variable)]
         for layer in self._layers:
             layer._take_parent(self)
         uniquify(self._layers)
-        self._input_shapes = [(None, *n.shape) for n in stated]
-        self._input_dtypes = [n.dtype for n in stated]
-        names = [n.name for n in stated]
+        notes = graph.inputs
+        self._input_shapes = [(None, *n.shape) for n in notes]
+        self._input_dtypes = [n.dtype for n in notes]
+        names = [n.name for n in notes]
         self._input_names = [str(n) for n in names] if all(names) else None
 
         def symbols(trace: _core.Trace) -> Arguments:
-            xs = [trace.input((None, *n.shape), self._input_dtype(i)) for i, n in enumerate(stated)]
+            xs = [trace.input((None, *n.shape), self._input_dtype(i)) for i, n in enumerate(notes)]
             return (xs[0] if len(xs) == 1 else xs,), {}
 
         calling.settle(self, symbols)
@@ -186,8 +153,8 @@ class Functional(Model):
 
     def _check_constants(self) -> None:
         """A constant that was rounded to float32 cannot be had back."""
-        constants = [c for s in self._steps if s.op for c in inside(s.args, _Op)]
-        if self.dtype == "float64" and any(str(c.tensor.dtype) == "float32" for c in constants):
+        marks = [c for s in self._graph.steps if s.spec for c in inside(s.args, Constant)]
+        if self.dtype == "float64" and any(c.values.dtype == np.float32 for c in marks):
             raise ValueError(
                 "dtype: a float64 Model with numbers in the operators between its layers needs "
                 "ff.Input(shape, dtype='float64'), so that they are not rounded to float32"
@@ -195,37 +162,60 @@ class Functional(Model):
 
     def output_layer(self) -> Layer | None:
         """The layer whose result is the model's only output; None where there is none."""
-        if not isinstance(self._result, _Slot):
+        result, steps = self._graph.result, self._graph.steps
+        if not isinstance(result, Slot):
             return None
-        at = self._result.index
-        return next((s.layer for s in self._steps if s.first <= at < s.first + s.count), None)
+        at = result.index
+        return next((s.layer for s in steps if s.first <= at < s.first + s.outputs), None)
 
     def call(self, x: Any) -> Any:
         """Run the graph."""
-        values: list[Any] = [None] * self._size
+        values: list[Any] = [None] * self._graph.size
         xs = list(inside(x, (_core.Tensor, _core.Variable)))
         values[: len(xs)] = xs
-        for step in self._steps:
-            args = replace(step.args, (_Slot, _Op), lambda s: _value(s, values))
+        for step in self._graph.steps:
+            args = replace(step.args, MARKS, lambda mark: value_of(mark, values))
             if step.layer is not None:
                 made = list(inside(step.layer(*args[0], **args[1]), _core.Tensor))
-                values[step.first : step.first + step.count] = made
-            elif step.op is not None:
+                if len(made) != step.outputs:
+                    raise ValueError(
+                        f"layer {step.layer.name!r}: got {len(made)} outputs, "
+                        f"expected {step.outputs}"
+                    )
+                values[step.first : step.first + step.outputs] = made
+            elif step.spec is not None:
                 args = replace(args, SYMBOLS, self._as_recorded)
-                values[step.first] = _core.reapply(step.op.tensor, args)
-        return replace(self._result, _Slot, lambda s: values[s.index])
+                values[step.first] = _core.apply_spec(step.spec, args)
+        return replace(self._graph.result, Slot, lambda s: values[s.index])
 
     def get_config(self) -> dict[str, Any]:
-        """Not there yet for graphs: use ``copy.deepcopy`` or ``pickle``.
+        """The graph as numbers, strings, lists and dicts.
+
+        Values of Variables that operators use are not in it: they are weights.
 
         Raises:
-            ValueError: always.
+            ValueError: an argument of a call, or of a layer, that is no such value.
         """
-        raise ValueError("Model(inputs, outputs): a graph has no config; use copy or pickle")
+        own = {"seed": self._seed, "device": self._device}
+        return {**self._common_config(), **graphs.write(self._graph), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The model a config of :meth:`get_config` describes, with weights drawn from its seed.
+
+        Raises:
+            ValueError: no such config.
+        """
+        common = {k: v for k, v in config.items() if k not in GRAPH}
+        revived = {**config, "layers": configs.revive(config.get("layers"))}
+        return cls(graphs.read(revived), None, **common)
 
 
-def _value(mark: _Slot | _Op, values: list[Any]) -> Any:
-    return mark.tensor if isinstance(mark, _Op) else values[mark.index]
+def value_of(mark: Slot | Constant | WeightOf, values: list[Any]) -> Any:
+    """What a mark stands for in a run with these values."""
+    if isinstance(mark, Slot):
+        return values[mark.index]
+    return mark.tensor() if isinstance(mark, Constant) else mark.variable()
 
 
 def _functional(nest: Any, argument: str) -> list[_core.Tensor]:
@@ -237,14 +227,31 @@ def _functional(nest: Any, argument: str) -> list[_core.Tensor]:
     return found
 
 
+def _draw(inputs: Any, outputs: Any) -> Graph:
+    """The graph between symbolic Tensors."""
+    tensors = _functional(inputs, "inputs")
+    notes = [note for t in tensors if (note := input_of(t)) is not None]
+    if not tensors or len(notes) < len(tensors):
+        raise ValueError("inputs: expected what ff.Input returned, or a list of it")
+    steps, slots, size = _schedule(tensors, _functional(outputs, "outputs"))
+    return Graph(notes, steps, replace(outputs, _core.Tensor, lambda t: Slot(slots[hash(t)])), size)
+
+
+def _mark_weights(graph: Graph, layers: list[Layer]) -> None:
+    """Weights of the graph's layers that operators use are found through the layers."""
+    owned = {id(v): WeightOf(layer, i) for layer in layers for i, v in enumerate(layer.variables)}
+    for step in graph.steps:
+        step.args = replace(step.args, _core.Variable, lambda v: owned.get(id(v), v))
+
+
 def _schedule(
     inputs: list[_core.Tensor], outputs: list[_core.Tensor]
-) -> tuple[list[_Step], dict[int, int], int]:
+) -> tuple[list[Step], dict[int, int], int]:
     """Steps in an order that works, the value number of each tensor, the number of values."""
     slots = {hash(t): i for i, t in enumerate(inputs)}
     keep: list[Any] = list(inputs)  # so that no address is used twice
     first_of: dict[int, int] = {}
-    steps: list[_Step] = []
+    steps: list[Step] = []
     size = len(inputs)
     stack: list[tuple[_core.Tensor, bool]] = [(t, False) for t in reversed(outputs)]
     while stack:
@@ -269,11 +276,13 @@ def _schedule(
             continue
 
         def mark(t: _core.Tensor) -> Any:
-            return _Slot(slots[hash(t)]) if t.kind == "functional" else _Op(t)
+            if t.kind == "functional":
+                return Slot(slots[hash(t)])
+            return Constant(t.numpy())
 
         args = replace(operands, _core.Tensor, mark)
         if note is None:
-            steps.append(_Step(size, 1, None, _Op(tensor), args))
+            steps.append(Step(size, 1, None, _core.op_spec(tensor), args))
             slots[hash(tensor)] = size
             size += 1
         else:
@@ -281,6 +290,6 @@ def _schedule(
             count = note.call.outputs
             first_of[id(note.call)] = size
             slots[hash(tensor)] = size + note.index
-            steps.append(_Step(size, count, note.call.layer, None, args))
+            steps.append(Step(size, count, note.call.layer, None, args))
             size += count
     return steps, slots, size

@@ -63,6 +63,7 @@ class Layer:
 
     _init: tuple[tuple[Any, ...], dict[str, Any]]
     built: bool
+    _label: str | None = None  # of layers nobody named; default: the class in snake_case
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = super().__new__(cls)
@@ -89,7 +90,7 @@ class Layer:
         self._trainable = bool(trainable)
         self._dtype = None if dtype is None else check_dtype(dtype)
         self._named = name is not None
-        self._name = snake_case(type(self).__name__) if name is None else str(name)
+        self._name = (self._label or snake_case(type(self).__name__)) if name is None else str(name)
         self._seed: int | None = None
         self._device = "cpu"
         self._settled = False

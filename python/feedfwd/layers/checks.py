@@ -95,7 +95,7 @@ def uniquify(layers: Sequence[Layer]) -> None:
             taken.add(layer._name)
     for layer in layers:
         if not layer._named:
-            base = snake_case(type(layer).__name__)
+            base = layer._label or snake_case(type(layer).__name__)
             layer._name = next(n for n in _numbered(base) if n not in taken)
             taken.add(layer._name)
 
