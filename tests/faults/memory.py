@@ -1,0 +1,119 @@
+"""Cycles of build, fit, predict, save and load do not grow, nor do many predicts.
+
+Counted after a warm-up, over the second half of the cycles: pages in memory, Python's blocks, its
+objects and open files. Memory that is handed from allocator to allocator is not the same at any two
+moments, so the bound is what a leak of 8 bytes in one place per cycle would pass unseen: growth per
+cycle of less than one small object.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pathlib
+import sys
+import tracemalloc
+from collections.abc import Callable
+
+import common
+import feedfwd as ff
+import numpy as np
+
+X = np.random.default_rng(0).normal(size=(40, 6))
+Y = X[:, :2] * 2 + 1
+PAGE = os.sysconf("SC_PAGE_SIZE")
+# glibc takes memory from the system in pieces of 132 KB and keeps several arenas.
+SLACK = 1 << 20
+# A Python object takes 16 bytes at least; a tensor's or a variable's record some hundred.
+PER_CYCLE = 64
+
+
+def cycle(folder: pathlib.Path) -> None:
+    """Everything once."""
+    layers = [ff.Input((6,)), ff.layers.Dense(5, "relu"), ff.layers.Dropout(0.2)]
+    model = ff.Sequential([*layers, ff.layers.Dense(2)], seed=0)
+    trainer = ff.Trainer(model, "adam", "mse", metrics=["mae"])
+    keep = ff.callbacks.ModelCheckpoint(str(folder / "run.safetensors"))
+    trainer.fit(X, Y, epochs=1, batch_size=16, verbose=0, callbacks=keep)
+    trainer.evaluate(X, Y, verbose=0)
+    model.predict(X)
+    model.save(folder / "m.safetensors")
+    ff.load_model(folder / "m.safetensors").predict(X)
+    ff.Trainer.load(folder / "run.safetensors")
+    with ff.GradientTape() as tape:
+        loss = ff.losses.mean_squared_error(Y, model(X))
+    tape.gradient(loss, model.trainable_variables)
+
+
+def pages() -> int:
+    """Bytes of the process that are in memory."""
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def state() -> dict[str, int]:
+    """What must not grow."""
+    gc.collect()
+    return {
+        "bytes in memory": pages(),
+        "blocks of Python": sys.getallocatedblocks(),
+        "objects of Python": len(gc.get_objects()),
+        "open files": len(os.listdir("/proc/self/fd")),
+        "threads": len(os.listdir("/proc/self/task")),
+    }
+
+
+def watch(report: common.Report, what: str, n: int, work: Callable[[], object]) -> None:
+    """Do it n times; compare the end with the middle."""
+    for _ in range(n // 2):
+        work()
+    middle = state()
+    for _ in range(n - n // 2):
+        work()
+    end = state()
+    report.count(what, n)
+    cycles = n - n // 2
+    growth = {k: end[k] - middle[k] for k in end}
+    for key, grown in growth.items():
+        # One object or block in two cycles would be a leak; a few come and go with caches.
+        bound = {"bytes in memory": SLACK + PER_CYCLE * cycles}.get(key, 40 + cycles // 20)
+        if key in ("open files", "threads"):
+            bound = 0
+        report.at_most(f"growth over {cycles} {what}: {key}", grown)
+        report.expect(grown <= bound, f"{what}: {key} grew by {grown} in {cycles} (bound {bound})")
+
+
+def traced(report: common.Report, what: str, n: int, work: Callable[[], object]) -> None:
+    """Bytes that Python's allocator and NumPy's account for."""
+    for _ in range(n // 4):
+        work()
+    tracemalloc.start()
+    for _ in range(n // 4):
+        work()
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(n // 2):
+        work()
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    bound = 16384 + 16 * (n // 2)
+    report.at_most(f"growth over {n // 2} {what}: traced bytes", grown)
+    report.expect(grown <= bound, f"{what}: traced memory grew by {grown} (bound {bound})")
+
+
+def run(report: common.Report) -> None:
+    """Cycles, then predicts of one row, of a block, and of changing numbers of rows."""
+    with common.folder() as folder:
+        watch(report, "cycles", 10_000 if report.long else 150, lambda: cycle(folder))
+        traced(report, "cycles", 1000 if report.long else 80, lambda: cycle(folder))
+    model = ff.Sequential([ff.Input((6,)), ff.layers.Dense(5, "relu"), ff.layers.Dense(2)], seed=0)
+    n = 1_000_000 if report.long else 20_000
+    row = X[:1].astype(np.float32)
+    watch(report, "predicts of a row", n, lambda: model.predict(row))
+    sizes = iter(np.random.default_rng(1).integers(1, 40, size=2 * n).tolist())
+    watch(report, "predicts of changing sizes", n // 10, lambda: model.predict(X[: next(sizes)]))
+    traced(report, "predicts", n // 10, lambda: model.predict(row))
+
+
+if __name__ == "__main__":
+    common.main(run)
