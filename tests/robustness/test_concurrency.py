@@ -326,3 +326,183 @@ def test_python_goes_on_during_long_calls(name, things):
     stop.set()
     ticker.join()
     assert len(gaps) > taken / 0.02, (name, taken, len(gaps), max(gaps))
+
+
+# --- signals, forks and the end of the process --------------------------------------------------
+
+SETUP = """
+import os, signal, sys, threading, time
+import numpy as np, feedfwd as ff
+layers = [ff.layers.Dense(256, activation="tanh"), ff.layers.Dense(256), ff.layers.Dense(2)]
+model = ff.Sequential(layers, seed=0)
+x = np.random.default_rng(0).normal(size=(500, 64)).astype(np.float32)
+y = x[:, :2].copy()
+trainer = ff.Trainer(model, loss="mse")
+many = np.tile(x, (600, 1))
+"""
+
+
+def run_script(code, *args, timeout=60):
+    return run_python(SETUP + textwrap.dedent(code), timeout, args)
+
+
+def test_a_signal_handler_may_predict_but_not_write():
+    out = run_script("""
+        want = model.predict(many)
+        seen = []
+        def handler(*_):
+            seen.append(np.array_equal(model.predict(x), want[:500]))
+            try:
+                model.set_weights(model.get_weights())
+            except ValueError as error:
+                seen.append("cannot be changed" in str(error))
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.1)
+        for _ in range(3):
+            assert np.array_equal(model.predict(many), want)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        model.set_weights(model.get_weights())
+        print(all(seen), len(seen) > 1)
+    """)
+    assert out.split() == ["True", "True"]
+
+
+@pytest.mark.parametrize("call", ["model.predict(huge)", "trainer.evaluate(huge, labels)"])
+def test_ctrl_c_leaves_within_a_second(call):
+    out = run_script(
+        """
+        huge, labels = np.tile(many, (8, 1)), np.zeros((8 * len(many), 2), np.float32)
+        want = model.predict(x)
+        sent = []
+        def send():
+            time.sleep(0.5)
+            sent.append(time.perf_counter())
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=send, daemon=True).start()
+        work = eval("lambda: " + sys.argv[1])  # eval itself would make the exit status SIGINT's
+        try:
+            while True:
+                work()
+        except KeyboardInterrupt:
+            assert time.perf_counter() - sent[0] < 1
+        print(np.array_equal(model.predict(x), want))
+        """,
+        call,
+    )
+    assert out == "True\n"
+
+
+FORKED = """
+def child():
+    want = np.load(sys.argv[2])
+    got = model.predict(x)
+    assert sys.argv[1] == "during" or np.array_equal(got, want)
+    model.set_weights(model.get_weights())
+    ff.Trainer(model, loss="mse").fit(x, y, epochs=2, verbose=0)
+    assert np.isfinite(model.predict(x)).all()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after", "during"])
+def test_fork(when, tmp_path):
+    np.save(tmp_path / "want.npy", np.zeros(0))
+    run_script(
+        FORKED
+        + textwrap.dedent("""
+        import warnings
+        warnings.simplefilter("ignore")  # newer Pythons warn of any fork beside threads
+        if sys.argv[1] != "before":
+            trainer.fit(x, y, epochs=2, verbose=0)
+        np.save(sys.argv[2], model.predict(x))
+        if sys.argv[1] == "during":
+            def work():
+                while True:
+                    trainer.fit(x, y, epochs=20, verbose=0)
+            def look():
+                while True:
+                    model.predict(many)
+            for target in (work, look, look):
+                threading.Thread(target=target, daemon=True).start()
+        for _ in range(8 if sys.argv[1] == "during" else 1):
+            time.sleep(0.02)
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    child()
+                    code = 0
+                finally:
+                    os._exit(code)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        """),
+        when,
+        str(tmp_path / "want.npy"),
+    )
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_multiprocessing(method, tmp_path):
+    script = tmp_path / "job.py"
+    script.write_text(
+        textwrap.dedent(SETUP)
+        + textwrap.dedent("""
+        import multiprocessing, warnings
+        def job(weights):
+            warnings.simplefilter("ignore")
+            model.predict(x)
+            model.set_weights(weights)
+            first = model.predict(x)
+            ff.Trainer(model, loss="mse").fit(x, y, verbose=0)
+            return first, model.predict(x)
+        if __name__ == "__main__":
+            warnings.simplefilter("ignore")
+            trainer.fit(x, y, verbose=0)
+            weights = model.get_weights()
+            want = model.predict(x)
+            with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+                results = pool.map(job, [weights] * 3)
+            assert all(np.array_equal(first, want) for first, _ in results)
+            assert all(np.array_equal(last, results[0][1]) for _, last in results)
+        """)
+    )
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(ff.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, script, method], capture_output=True, text=True, timeout=60, env=env
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+
+
+def test_exit_with_threads_at_work():
+    """30 processes whose main thread ends while others predict, fit and compute."""
+    code = SETUP + textwrap.dedent("""
+        trainer.fit(x, y, verbose=0)
+        square = ff.ops.convert_to_tensor(many[:800].repeat(12, axis=1))
+        def forever(f):
+            while True:
+                f()
+        jobs = [
+            lambda: model.predict(many),
+            lambda: model.predict(x),
+            lambda: trainer.fit(x, y, epochs=5, verbose=0),
+            lambda: ff.ops.exp(square),
+            lambda: model.set_weights(model.get_weights()),
+            lambda: ff.Sequential([ff.layers.Dense(64)]).predict(x),
+        ]
+        for job in jobs:
+            threading.Thread(target=forever, args=(job,), daemon=True).start()
+        time.sleep(float(sys.argv[1]))
+    """)
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(ff.__file__).parents[1])}
+    for i in range(0, 30, 2):
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-c", code, str(0.003 * (i + j))],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=env,
+            )
+            for j in range(2)
+        ]
+        for process in running:
+            out, _ = process.communicate(timeout=30)
+            assert (process.returncode, out) == (0, b"")
