@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import pathlib
 import subprocess
@@ -78,10 +79,13 @@ def main(
         return
     parser = argparse.ArgumentParser()
     parser.add_argument("--long", action="store_true", help="all repetitions, not a few")
+    parser.add_argument("--json", metavar="FILE", help="write the counts there")
     options = parser.parse_args()
     report = Report(pathlib.Path(sys.argv[0]).stem, options.long)
     run(report)
     report.show()
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(report.as_json(), indent=1))
     sys.exit(1 if report.findings else 0)
 
 
