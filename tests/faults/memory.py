@@ -1,9 +1,8 @@
 """Cycles of build, fit, predict, save and load do not grow, nor do many predicts.
 
 Counted after a warm-up, over the second half of the cycles: pages in memory, Python's blocks, its
-objects and open files. Memory that is handed from allocator to allocator is not the same at any two
-moments, so the bound is what a leak of 8 bytes in one place per cycle would pass unseen: growth per
-cycle of less than one small object.
+objects and open files. Caches fill and empty, so some growth is let pass that does not depend on
+the number of cycles; beyond it, less per cycle than one small object, or one in 20 cycles.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ def watch(report: common.Report, what: str, n: int, work: Callable[[], object]) 
     growth = {k: end[k] - middle[k] for k in end}
     for key, grown in growth.items():
         # One object or block in two cycles would be a leak; a few come and go with caches.
-        bound = {"bytes in memory": SLACK + PER_CYCLE * cycles}.get(key, 40 + cycles // 20)
+        bound = {"bytes in memory": SLACK + PER_CYCLE * cycles}.get(key, 100 + cycles // 20)
         if key in ("open files", "threads"):
             bound = 0
         report.at_most(f"growth over {cycles} {what}: {key}", grown)
@@ -96,7 +95,7 @@ def traced(report: common.Report, what: str, n: int, work: Callable[[], object])
     gc.collect()
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    bound = 16384 + 16 * (n // 2)
+    bound = 32768 + 16 * (n // 2)
     report.at_most(f"growth over {n // 2} {what}: traced bytes", grown)
     report.expect(grown <= bound, f"{what}: traced memory grew by {grown} (bound {bound})")
 
@@ -105,7 +104,7 @@ def run(report: common.Report) -> None:
     """Cycles, then predicts of one row, of a block, and of changing numbers of rows."""
     with common.folder() as folder:
         watch(report, "cycles", 10_000 if report.long else 150, lambda: cycle(folder))
-        traced(report, "cycles", 1000 if report.long else 80, lambda: cycle(folder))
+        traced(report, "cycles", 1000 if report.long else 120, lambda: cycle(folder))
     model = ff.Sequential([ff.Input((6,)), ff.layers.Dense(5, "relu"), ff.layers.Dense(2)], seed=0)
     n = 1_000_000 if report.long else 20_000
     row = X[:1].astype(np.float32)
