@@ -12,17 +12,25 @@ from collections import Counter
 import pytest
 from robustness import (
     bad_input_dtypes,
+    bad_input_files,
     bad_input_layouts,
+    bad_input_order,
     bad_input_rates,
     bad_input_scalars,
+    bad_input_shapes,
+    bad_input_values,
 )
 from robustness.bad_input import Case, World, check
 
 TABLES: dict[str, tuple[int, list[Case]]] = {
+    "shapes": (100, bad_input_shapes.CASES),
     "dtypes": (700, bad_input_dtypes.CASES),
     "layouts": (400, bad_input_layouts.CASES),
+    "values": (180, bad_input_values.CASES),
     "scalars": (480, bad_input_scalars.CASES),
-    "rates": (1000, bad_input_rates.CASES),
+    "rates": (1700, bad_input_rates.CASES),
+    "order": (90, bad_input_order.CASES),
+    "files": (350, bad_input_files.CASES),
 }
 ALL = [
     pytest.param(case, id=f"{category}-{case.id}")
@@ -45,6 +53,25 @@ def warm() -> None:
 @pytest.mark.parametrize("case", ALL)
 def test_bad_input(case: Case) -> None:
     check(case)
+
+
+@pytest.mark.parametrize("kind", ["model", "run"])
+def test_every_truncation(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file cut off at any byte is refused."""
+    refused, same = bad_input_files.check_damage(kind, bad_input_files.truncations(kind))
+    with capsys.disabled():
+        print(f"\n{kind} file cut off at every byte: {refused} refused, {same} as the original")
+    assert refused > 500
+    assert same == 0
+
+
+@pytest.mark.parametrize("kind", ["model", "run"])
+def test_every_bit(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file with one bit turned over is refused, or is the original bit for bit."""
+    refused, same = bad_input_files.check_damage(kind, bad_input_files.flips(kind))
+    with capsys.disabled():
+        print(f"\n{kind} file, every bit turned over: {refused} refused, {same} as the original")
+    assert refused > 4000
 
 
 def test_counts(capsys: pytest.CaptureFixture[str]) -> None:
