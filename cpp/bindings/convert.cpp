@@ -62,7 +62,10 @@ Tensor array_tensor(const py::handle& x, const char* argument, bool python_data)
     throw TypeError(std::string(argument) + ": got dtype " + name +
                     ", expected bool, integers or floats");
   DType dtype = widened(*data);
-  if (python_data && dtype == DType::f64) dtype = DType::f32;  // as a Python float would be
+  if (python_data && dtype == DType::f64) {  // float32, as a Python float would be
+    py::module_::import("feedfwd.data").attr("check_values")(array, "float32", argument, false);
+    dtype = DType::f32;
+  }
   if (python_data && dtype == DType::i64) {
     const py::object low = array.attr("min")(), high = array.attr("max")();
     if (array.size() == 0 ||

@@ -12,7 +12,7 @@ from typing import Any
 
 from feedfwd import _core
 from feedfwd._core import Tensor
-from feedfwd.arguments import number
+from feedfwd.arguments import flag, number
 from feedfwd.registry import Registry
 
 Activation = Callable[..., Tensor]
@@ -105,7 +105,7 @@ def gelu(x: Any, approximate: bool = False) -> Tensor:
 
     Source: Hendrycks and Gimpel, 2016.
     """
-    return _core.map("gelu_tanh" if approximate else "gelu", x)
+    return _core.map("gelu_tanh" if flag(approximate, "approximate") else "gelu", x)
 
 
 @_registry.register("swish")

@@ -241,7 +241,8 @@ def class_weights(weights: Mapping[int, float], classes: Array | None) -> Array:
         raise TypeError(f"class_weight: got {shown(weights)}, expected a dict of class to weight")
     known = {k: number(w, f"class_weight[{shown(k)}]") for k, w in weights.items()}
     for name in known:
-        number(name, "class_weight: class")
+        if number(name, "class_weight: class") < 0 or name != int(name):
+            raise ValueError(f"class_weight: got class {name!r}, expected integers of at least 0")
     if classes is None:
         raise ValueError(
             f"class_weight: got {shown(weights)} for targets that are no classes, expected None; "

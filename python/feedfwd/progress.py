@@ -6,12 +6,18 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
+
+from feedfwd.arguments import shown
+
 
 def check_verbose(verbose: Any) -> int | str:
     """0, 1, 2 or "auto"."""
-    if verbose in (0, 1, 2) or verbose == "auto":
-        return "auto" if verbose == "auto" else int(verbose)
-    raise ValueError(f"verbose: got {verbose!r}, expected 0, 1, 2 or 'auto'")
+    if isinstance(verbose, (int, np.integer)) and verbose in (0, 1, 2):
+        return int(verbose)
+    if isinstance(verbose, str) and verbose == "auto":
+        return verbose
+    raise ValueError(f"verbose: got {shown(verbose)}, expected 0, 1, 2 or 'auto'")
 
 
 def watched() -> bool:

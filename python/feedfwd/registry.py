@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from feedfwd.arguments import shown
+
 T = TypeVar("T")
 Self = TypeVar("Self", bound="Configured")
 
@@ -41,6 +43,8 @@ class Configured:
         Raises:
             TypeError: an argument that the class does not have.
         """
+        if not isinstance(config, dict):
+            raise TypeError(f"config: got {shown(config)}, expected a dict")
         return cls(**config)
 
     def __repr__(self) -> str:

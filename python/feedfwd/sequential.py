@@ -113,6 +113,10 @@ class Sequential(Model):
                 "wrap a function in ff.layers.Activation(function) or a Layer of your own"
             )
         layer._check_init()
+        if any(part is self for part in (layer, *layer._flatten())):
+            raise ValueError(
+                f"layers: got {layer!r}, which holds this model; expected another layer"
+            )
         layer._take_parent(self)
         uniquify([*self._layers, layer])
         self._layers.append(layer)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from feedfwd import _core
+from feedfwd.arguments import flag
 from feedfwd.layers.checks import SYMBOLS
 from feedfwd.layers.tracking import inside, replace
 
@@ -35,7 +36,10 @@ class GradientTape:
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
-        self._tape = _core.Tape(bool(persistent), bool(watch_accessed_variables))
+        self._tape = _core.Tape(
+            flag(persistent, "persistent"),
+            flag(watch_accessed_variables, "watch_accessed_variables"),
+        )
 
     def __enter__(self) -> GradientTape:
         """Start recording."""

@@ -95,8 +95,15 @@ def changed() -> list[Case]:
             f"{field}-{value}": lambda f=field, v=value: with_config(
                 lambda c: c.update({f: v}), True
             )
-            for field in ("trainer", "optimizer", "run", "loss", "model")
-            for value in (3, None, "text")
+            for field in ("trainer", "optimizer", "run", "model")
+            for value in (3, None, "text", [])
+        },
+        **{
+            f"trainer-{field}-{value}": lambda f=field, v=value: with_config(
+                lambda c: c["trainer"].update({f: v}), True
+            )
+            for field in ("loss", "metrics", "shards", "on_nonfinite")
+            for value in (-3, None, "text", {})
         },
     }
     load_run = lambda w, path: ff.Trainer.load(path)  # noqa: E731

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from feedfwd import _core, activations, initializers
-from feedfwd.arguments import count, number, shown
+from feedfwd.arguments import count, flag, number, shown
 from feedfwd.layers.base import Layer
 from feedfwd.layers.checks import check_shape
 from feedfwd.layers.configs import built_in, plain
@@ -104,7 +104,7 @@ class Dense(Layer):
         super().__init__(**common)
         self.units = count(units, "units")
         self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag(use_bias, "use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from feedfwd import _core
 from feedfwd._core import Variable
-from feedfwd.arguments import above_zero, number
+from feedfwd.arguments import above_zero, number, shown
 from feedfwd.optimizers.schedules import LearningRateSchedule, rate
 from feedfwd.optimizers.schedules import get as get_schedule
 from feedfwd.registry import Configured, Registry
@@ -127,7 +127,25 @@ class Optimizer(Configured):
         Args:
             var_list: these variables.
             var_names: those in whose names one of these regular expressions is found.
+
+        Raises:
+            TypeError, ValueError: no lists of them.
         """
+        for given, name in ((var_list, "var_list"), (var_names, "var_names")):
+            if not isinstance(given, (list, tuple, type(None))):
+                raise TypeError(f"{name}: got {shown(given)}, expected a list")
+        for variable in var_list or ():
+            if not isinstance(variable, Variable):
+                raise TypeError(f"var_list: got {shown(variable)}, expected Variables")
+        for pattern in var_names or ():
+            if not isinstance(pattern, str):
+                raise TypeError(f"var_names: got {shown(pattern)}, expected strings")
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(
+                    f"var_names: got {pattern!r}, expected a regular expression; {error}"
+                ) from None
         for variable in var_list or ():
             self._excluded_ids.add(id(variable))
             self._excluded_held.append(variable)
@@ -153,6 +171,9 @@ class Optimizer(Configured):
                 Variable.
             TypeError: something that is no Variable.
         """
+        if not hasattr(grads_and_vars, "__iter__"):
+            got = shown(grads_and_vars)
+            raise TypeError(f"grads_and_vars: got {got}, expected pairs of gradient and Variable")
         pairs = list(grads_and_vars)
         for pair in pairs:
             if (
@@ -161,7 +182,7 @@ class Optimizer(Configured):
                 or not isinstance(pair[1], Variable)
             ):
                 raise TypeError(
-                    f"grads_and_vars: got {pair!r}, expected pairs of gradient and Variable"
+                    f"grads_and_vars: got {shown(pair)}, expected pairs of gradient and Variable"
                 )
         connected = [(g, v) for g, v in pairs if g is not None]
         if not connected:
