@@ -255,10 +255,13 @@ def truncations(kind: str) -> Iterator[bytes]:
 
 
 def flips(kind: str) -> Iterator[bytes]:
-    """Every bit of the length, the header and the data turned over, one at a time."""
+    """Bits of the length, the header and the data turned over, one at a time.
+
+    All of a model file; of a run file all of the length, and one of each byte after it.
+    """
     content = bytearray(LOADERS[kind][1]())
     for byte in range(len(content)):
-        for bit in range(8):
+        for bit in range(8) if kind == "model" or byte < 8 else [byte % 8]:
             content[byte] ^= 1 << bit
             yield bytes(content)
             content[byte] ^= 1 << bit

@@ -66,12 +66,12 @@ def test_every_truncation(kind: str, capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize("kind", ["model", "run"])
-def test_every_bit(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bits(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A file with one bit turned over is refused, or is the original bit for bit."""
     refused, same = bad_input_files.check_damage(kind, bad_input_files.flips(kind))
     with capsys.disabled():
-        print(f"\n{kind} file, every bit turned over: {refused} refused, {same} as the original")
-    assert refused > 4000
+        print(f"\n{kind} file with a bit turned over: {refused} refused, {same} as the original")
+    assert refused > 2000
 
 
 def test_counts(capsys: pytest.CaptureFixture[str]) -> None:
