@@ -21,7 +21,7 @@ def as_array(value: Any, argument: str) -> Array:
     Raises:
         ValueError: no array, masked elements, or memory that is not the CPU's.
     """
-    if isinstance(value, np.ma.MaskedArray) and (hidden := int(np.ma.count_masked(value))):
+    if isinstance(value, np.ma.MaskedArray) and (hidden := int(np.count_nonzero(value.mask))):
         raise ValueError(
             f"{argument}: got an array with {hidden} masked elements, expected none; "
             "fill them (.filled(0)) or leave those rows out"
