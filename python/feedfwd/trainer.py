@@ -181,8 +181,8 @@ class Trainer:
         check_count(validation_freq, "validation_freq")
         check_count(batch_size, "batch_size")
         validation_split = number(validation_split, "validation_split", 0, 1, open_high=True)
-        verbose = check_verbose(verbose)
-        resume = flag(resume, "resume")
+        verbose, resume = check_verbose(verbose), flag(resume, "resume")
+        shuffle, check_finite = flag(shuffle, "shuffle"), flag(check_finite, "check_finite")
         with self._fits.take():
             if y is None:
                 if validation_split or sample_weight is not None or class_weight is not None:
@@ -209,7 +209,7 @@ class Trainer:
                 "data": fingerprint(rows),
                 "validation": fingerprint(validation),
             }
-            asked = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+            asked = _list_of(callbacks)
             options = Options(epochs, verbose, check_finite, resume)
             fit(self, source, validation, settings, asked, options)
         return self.history
@@ -296,7 +296,7 @@ class Trainer:
             parts = (self._validation(item, False) for item in _batches(x))
         else:
             parts = [check_rows(self, x, y, sample_weight, False)]
-        asked = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        asked = _list_of(callbacks)
         params = {"epochs": 1, "steps": None, "verbose": verbose, "validates": True}
         found = self._measure(parts, size, CallbackList(asked, self, params))
         if verbose in (1, 2):
@@ -375,6 +375,14 @@ class Trainer:
 
     def __repr__(self) -> str:
         return f"<Trainer of {self.model!r}>"
+
+
+def _list_of(callbacks: Any) -> list[Callback]:
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, (list, tuple)):
+        return list(callbacks)
+    return [callbacks]  # CallbackList says what is no Callback
 
 
 def _batches(x: Any) -> Iterable[Any]:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from feedfwd import _core, data
+from feedfwd import _core
 from feedfwd.arguments import shown
 from feedfwd.layers import configs, tracking
 from feedfwd.layers.checks import (
     check_dtype,
     check_shape,
+    check_weights,
     mark_built,
     snake_case,
     to_tensors,
@@ -307,24 +308,7 @@ class Layer:
                 cannot hold; no weight was changed.
         """
         variables = self.variables
-        if not isinstance(weights, (list, tuple, np.ndarray)):
-            raise TypeError(f"weights: got {shown(weights)}, expected a list of arrays")
-        if len(weights) != len(variables):
-            raise ValueError(
-                f"weights: got {len(weights)} arrays, expected {len(variables)} "
-                f"for layer {self.name!r}"
-            )
-        arrays = []  # all of them are checked before the first is set
-        for i, (weight, variable) in enumerate(zip(weights, variables, strict=True)):
-            label = f"weights[{i}] ({variable.name!r})"
-            array = data.to_numbers(weight, label)
-            if array.shape != tuple(variable.shape):
-                raise ValueError(
-                    f"{label}: got shape {array.shape}, expected {tuple(variable.shape)}"
-                )
-            if variable.dtype.kind == "f":
-                data.check_values(array, variable.dtype.name, label, False)
-            arrays.append(array)
+        arrays = check_weights(weights, variables, self.name)
         _core.assign_all(variables, arrays)
 
     # ---- building and calling
@@ -385,6 +369,8 @@ class Layer:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The layer a config of :meth:`get_config` describes, without weights."""
+        if not isinstance(config, dict):
+            raise TypeError(f"config: got {shown(config)}, expected a dict")
         layer = cls(**{k: v for k, v in config.items() if k not in configs.COMMON})
         if "name" in config:
             layer._name, layer._named = config["name"], True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from feedfwd import _core
+from feedfwd import _core, data
 from feedfwd.arguments import count, extents, shown
 from feedfwd.layers.tracking import holds
 
@@ -83,6 +83,26 @@ def check_shape(shape: Any, argument: str) -> tuple[int, ...]:
         raise TypeError(f"{argument}: got {shown(shape)}, expected a list or tuple of integers")
     given = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     return extents([count(n, argument) for n in given], argument)
+
+
+def check_weights(weights: Any, variables: Sequence[_core.Variable], name: str) -> list[Any]:
+    """Arrays for `variables`, all of them checked."""
+    if not isinstance(weights, (list, tuple, np.ndarray)):
+        raise TypeError(f"weights: got {shown(weights)}, expected a list of arrays")
+    if len(weights) != len(variables):
+        raise ValueError(
+            f"weights: got {len(weights)} arrays, expected {len(variables)} for layer {name!r}"
+        )
+    arrays = []
+    for i, (weight, variable) in enumerate(zip(weights, variables, strict=True)):
+        label = f"weights[{i}] ({variable.name!r})"
+        array = data.to_numbers(weight, label)
+        if array.shape != tuple(variable.shape):
+            raise ValueError(f"{label}: got shape {array.shape}, expected {tuple(variable.shape)}")
+        if variable.dtype.kind == "f":
+            data.check_values(array, variable.dtype.name, label, False)
+        arrays.append(array)
+    return arrays
 
 
 def uniquify(layers: Sequence[Layer]) -> None:
