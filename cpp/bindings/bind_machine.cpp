@@ -1,6 +1,7 @@
 #include <random>
 
 #include "convert.h"
+#include "core/float_state.h"
 #include "core/host.h"
 #include "core/math/elementary.h"
 #include "core/random.h"
@@ -52,6 +53,16 @@ double scalar_function(const std::string& name, double x, double y) {
 
 std::string resolve_device(const std::string& device) { return get_backend(device)->name(); }
 
+// The contract's floating-point state (rule 3) for what Python computes of a run's numbers.
+class FloatScope {
+ public:
+  void enter() { state_.emplace(); }
+  void leave(const py::args&) { state_.reset(); }
+
+ private:
+  std::optional<FloatState> state_;
+};
+
 }  // namespace
 
 void bind_machine(py::module_& m) {
@@ -89,6 +100,10 @@ void bind_machine(py::module_& m) {
     return names;
   });
   m.def("check_device", &resolve_device);
+  py::class_<FloatScope>(m, "FloatState")
+      .def(py::init<>())
+      .def("__enter__", &FloatScope::enter)
+      .def("__exit__", &FloatScope::leave);
 }
 
 }  // namespace feedfwd::bindings

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "convert.h"
+#include "core/float_state.h"
 #include "core/optimizer.h"
 
 namespace feedfwd::bindings {
@@ -14,6 +15,7 @@ struct Cursor {
   double total = 0;  // sum of loss * rows
 
   void count(double loss, int64_t size) {
+    const FloatState nearest;
     steps += 1;
     rows += size;
     total += loss * static_cast<double>(size);

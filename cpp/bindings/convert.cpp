@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/float_state.h"
+
 namespace feedfwd::bindings {
 
 namespace {
@@ -44,6 +46,7 @@ Tensor from_array(py::array array, DType dtype, const char* argument) {
   if (array.ndim() > kMaxRank)
     throw std::invalid_argument(std::string(argument) + ": got " + std::to_string(array.ndim()) +
                                 " dimensions, expected at most " + std::to_string(kMaxRank));
+  const FloatState nearest;
   array = array.attr("astype")(numpy_dtype(dtype), py::arg("order") = "C", py::arg("copy") = false)
               .cast<py::array>();
   ValueType type{dtype, {}};

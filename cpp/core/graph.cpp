@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "core/float_state.h"
 #include "core/functions.h"
 
 namespace feedfwd {
@@ -63,6 +64,7 @@ ValueId Graph::constant(ConstantData data) {
 }
 
 ValueId Graph::constant(double value, DType dtype) {
+  const FloatState nearest;
   auto bytes = std::make_shared<std::vector<std::byte>>(size_of(dtype));
   const auto store = [&](auto typed) { std::memcpy(bytes->data(), &typed, sizeof typed); };
   switch (dtype) {

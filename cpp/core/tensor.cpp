@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/float_state.h"
 #include "core/host.h"
 #include "core/lower.h"
 
@@ -199,6 +200,7 @@ void to_host(const TensorImpl& t, void* dense) {
 }
 
 Tensor scalar(double value, DType dtype, std::shared_ptr<Backend> backend) {
+  const FloatState nearest;
   const ValueType type{dtype, Shape{}};
   switch (dtype) {
     case DType::f32: {

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <limits>
 
-#include "cpu/float_state.h"
+#include "core/float_state.h"
 #include "cpu/step.h"
 
 namespace feedfwd {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "core/backend.h"
-#include "cpu/float_state.h"
+#include "core/float_state.h"
 #include "cpu/usable_cpus.h"
 
 #if defined(__x86_64__)

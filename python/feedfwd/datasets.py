@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from feedfwd import _core
 from feedfwd.arguments import count, number
+from feedfwd.floating import nearest
 from feedfwd.random import check_seed, next_seed
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
@@ -62,6 +63,7 @@ def _wave(kind: str, angle: NDArray[np.float64]) -> NDArray[np.float64]:
     return _core.map(kind, angle).numpy()
 
 
+@nearest
 def two_spirals(n: int = 400, noise: float = 0.05, seed: int | None = 0) -> Pair:
     """Points of two interleaved spirals: x (n, 2) float64 in about [-1, 1], y (n,) int64, 0 or 1.
 
@@ -85,6 +87,7 @@ def two_spirals(n: int = 400, noise: float = 0.05, seed: int | None = 0) -> Pair
     return x + _noise((n, 2), noise, seed), y.astype(np.int64)
 
 
+@nearest
 def regression_curve(n: int = 200, noise: float = 0.1, seed: int | None = 0) -> Pair:
     """``y = sin(3 x) + x / 2`` plus noise: x (n, 1) float64 from -2 to 2, y (n, 1).
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from feedfwd import _core
 from feedfwd.arguments import extents, number
+from feedfwd.floating import nearest
 from feedfwd.random import check_seed, next_seed
 from feedfwd.registry import Configured, Registry
 
@@ -40,6 +41,7 @@ class Initializer(Configured):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = check_seed(seed)
 
+    @nearest
     def __call__(
         self, shape: Sequence[int], dtype: str = "float32", seed: int | None = None, stream: int = 0
     ) -> NDArray[Any]:

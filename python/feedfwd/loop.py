@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedfwd import _core, data
+from feedfwd.floating import nearest
 from feedfwd.layers.tracking import inside, run_scratch
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ class Walk:
         """Mean loss of the rows so far."""
         return self.cursor.total / max(self.cursor.rows, 1)
 
+    @nearest
     def logs(self) -> dict[str, float]:
         """The means so far."""
         metrics = self.trainer._metrics_of(self.training)

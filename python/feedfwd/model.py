@@ -132,7 +132,8 @@ class Model(Layer):
             arrays, rebuild = data.split_inputs(x, self._input_count(), self._input_names, "x")
             for i, array in enumerate(arrays):
                 data.check_values(array, self.dtype, "x", False)
-                arrays[i] = array.astype(self._input_dtype(i), copy=False)
+                with _core.FloatState():
+                    arrays[i] = array.astype(self._input_dtype(i), copy=False)
             x = rebuild([_core.convert(a) for a in arrays])
         positions = iter(range(1000))
 

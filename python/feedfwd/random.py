@@ -16,6 +16,7 @@ import numpy as np
 from feedfwd import _core
 from feedfwd._core import Tensor
 from feedfwd.arguments import extents, number, shown
+from feedfwd.floating import nearest
 
 _MASK = (1 << 63) - 1
 
@@ -76,6 +77,7 @@ def next_seed() -> int:
     return (int(words[0] * 2**31) << 32 | int(words[1] * 2**32)) & _MASK
 
 
+@nearest
 def _draw(
     kind: str, shape: Sequence[int], a: float, b: float, seed: int | None, dtype: str
 ) -> Tensor:

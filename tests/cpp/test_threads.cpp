@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "cpu/float_state.h"
+#include "core/float_state.h"
 #include "cpu/threads.h"
 #include "cpu/usable_cpus.h"
 

@@ -107,9 +107,7 @@ def labels() -> list[Case]:
             made.append(refused(f"label-{name}-{label}", call, ValueError, *words, given=given))
         direct_words = ("1e+300", "float32") if label == "1e300" else ("y_true", "0 to 3")
         direct = [lambda w, v=value: [*right[:7], v]]
-        made.append(
-            refused(f"label-loss-{label}", sparse, ValueError, *direct_words, given=direct)
-        )
+        made.append(refused(f"label-loss-{label}", sparse, ValueError, *direct_words, given=direct))
     for label, form in {"floats": np.float64, "column": np.int64, "uint8": np.uint8}.items():
         shape = (8, 1) if label == "column" else (8,)
         given = [lambda w, f=form, s=shape: np.array(right, f).reshape(s)]

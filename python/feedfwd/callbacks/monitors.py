@@ -7,6 +7,7 @@ from typing import Any
 
 from feedfwd.arguments import count, number
 from feedfwd.callbacks.base import Callback, Logs
+from feedfwd.floating import nearest
 
 
 class Monitor(Callback):
@@ -20,6 +21,7 @@ class Monitor(Callback):
         rising = ("acc", "accuracy", "auc")
         self.larger = mode == "max" or (mode == "auto" and monitor.endswith(rising))
 
+    @nearest
     def improves(self, value: float, reference: float) -> bool:
         """Whether `value` is better than `reference` by more than min_delta."""
         if self.larger:
@@ -227,6 +229,7 @@ class ReduceLROnPlateau(Monitor):
             if self.wait >= self.patience:
                 self._lower(epoch)
 
+    @nearest
     def _lower(self, epoch: int) -> None:
         rate = constant_rate(self)
         if rate > self.min_lr:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from feedfwd import _core
+from feedfwd.floating import nearest
 
 if TYPE_CHECKING:
     from feedfwd.layers.base import Layer
@@ -94,6 +95,7 @@ class Draw:
         self.provisional = False  # drawn while the layer was being built
         self.given: Any = None  # values that take the place of drawn ones, once
 
+    @nearest
     def __call__(self, variable: _core.Variable) -> Any:
         if self.given is not None:
             values, self.given = self.given, None

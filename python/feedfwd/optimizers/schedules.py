@@ -20,6 +20,7 @@ import numpy as np
 from feedfwd import _core
 from feedfwd._core import Tensor
 from feedfwd.arguments import above_zero, flag, number
+from feedfwd.floating import nearest
 from feedfwd.registry import Configured, Registry
 
 _registry = Registry("schedule")
@@ -40,11 +41,13 @@ class LearningRateSchedule(Configured):
         """The learning rate of the step with this number, from 0; what a subclass defines."""
         raise TypeError(f"{type(self).__name__} defines no rate(step)")
 
+    @nearest
     def __call__(self, step: Any) -> Tensor:
         """The rate as a 0-d float64 Tensor."""
         return _core.convert(np.float64(self.rate(float(step))))
 
 
+@nearest
 def rate(schedule: Any, step: int) -> float:
     """The learning rate at `step` of a number, a LearningRateSchedule or one of the user's own."""
     if not isinstance(schedule, LearningRateSchedule):
