@@ -1,4 +1,5 @@
 #include "core/optimizer.h"
+#include "core/float_state.h"
 
 #include <algorithm>
 
@@ -92,6 +93,7 @@ bool Optimizer::has_slots(const Variable& v) const {
 
 std::vector<double> Optimizer::scalars(const std::vector<double>& learning_rates,
                                        double weight_decay) const {
+  const FloatState nearest;
   std::vector<double> out(learning_rates.size() * kStepScalars);
   for (size_t i = 0; i < learning_rates.size(); ++i) {
     double* k = out.data() + i * kStepScalars;

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedfwd.arguments import number, shown
+from feedfwd.floating import nearest
 
 Array = NDArray[Any]
 # The largest run of integers each dtype holds exactly.
@@ -254,6 +255,7 @@ def class_weights(weights: Mapping[int, float], classes: Array | None) -> Array:
     return result
 
 
+@nearest
 def split_validation(
     arrays: Sequence[Array], fraction: float, classes: Array | None
 ) -> tuple[list[Array], list[Array]]:
