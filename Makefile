@@ -7,14 +7,23 @@ REQUIREMENTS := $(BIN)/python scripts/requirements.py
 CXX_SOURCES = $(shell find cpp cuda tests/cpp -name '*.h' -o -name '*.inc' -o -name '*.cpp' -o -name '*.cu')
 # Arguments for pytest, e.g. make test ARGS="-k softplus -x"
 ARGS ?=
+# How long make fuzz looks.
+SECONDS ?= 600
+FUZZ_QUICK_SECONDS := 20
 export PYTHON
 
-.PHONY: help install test test-cpp test-aarch64 lint format bench clean
+.PHONY: help install test test-cpp test-aarch64 sanitize sanitize-quick fuzz fuzz-quick faults \
+  lint format bench clean
 
 help:
 	@echo "make test          build, install into .venv, run the C++ tests and the Python tests"
 	@echo "make test-cpp      build, install into .venv, run the C++ tests"
 	@echo "make test-aarch64  the C++ tests for ARM in emulation, where the cross tools are installed"
+	@echo "make sanitize      the tests under ASan + UBSan, those of threads under TSan (an hour)"
+	@echo "make sanitize-quick  the same with fewer tests"
+	@echo "make fuzz          SECONDS=600 of libFuzzer on the file reader, then long random tests"
+	@echo "make fuzz-quick    20 seconds of libFuzzer"
+	@echo "make faults        kills, full disks, signals, limits of memory, in their long form"
 	@echo "make lint          clang-format, ruff and mypy"
 	@echo "make format        rewrite the sources as the formatters want them"
 	@echo "make bench         the benchmarks in bench/"
@@ -53,6 +62,24 @@ test: test-cpp
 
 test-aarch64: .venv/.build-tools
 	PATH=$(BIN):$$PATH sh tests/cpp/aarch64.sh
+
+# tests/sanitize/run.py [--quick] [PART ...]
+sanitize: install
+	$(BIN)/python tests/sanitize/run.py $(ARGS)
+
+sanitize-quick: install
+	$(BIN)/python tests/sanitize/run.py --quick $(ARGS)
+
+# The random tests are part of make test with few examples.
+fuzz: install
+	sh tests/fuzz/fuzz.sh $(SECONDS)
+	$(BIN)/python -m pytest -p no:cacheprovider -c pyproject.toml tests/fuzz --hypothesis-profile=long
+
+fuzz-quick:
+	sh tests/fuzz/fuzz.sh $(FUZZ_QUICK_SECONDS)
+
+faults: install
+	$(BIN)/python tests/faults/run.py --long
 
 lint: .venv/.lint-tools
 	$(BIN)/clang-format --dry-run --Werror $(CXX_SOURCES)

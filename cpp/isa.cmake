@@ -12,6 +12,11 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
 else()
   set(FF_ISAS generic)
 endif()
+# Some of them only, for a build that must be quick.
+set(FEEDFWD_ISAS "" CACHE STRING "Instruction sets to build, generic among them; empty: all")
+if(FEEDFWD_ISAS)
+  set(FF_ISAS ${FEEDFWD_ISAS})
+endif()
 
 # Adds `source` to `target`, compiled for instruction set `isa`. Everything in it lives in
 # namespace feedfwd::FF_ISA; FF_HAVE_AVX2, ... tell the rest of `target` and its users that it exists.
