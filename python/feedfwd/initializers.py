@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,8 +64,8 @@ class _Seedless(Initializer):
     def __init__(self) -> None:
         super().__init__(None)
 
-    def get_config(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k != "seed"}
+    def _arguments(self) -> dict[str, Any]:
+        return {k: v for k, v in super()._arguments().items() if k != "seed"}
 
 
 @_registry.register()
@@ -299,14 +299,16 @@ def names() -> list[str]:
     return _registry.names()
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """An initializer from a name, class, config or callable; None is Glorot uniform.
+
+    Names are looked up in `custom_objects` first.
 
     Raises:
         ValueError: an unknown name; it lists the nearest known ones.
         TypeError: something else.
     """
-    made = _registry.make("glorot_uniform" if identifier is None else identifier)
+    made = _registry.make("glorot_uniform" if identifier is None else identifier, custom_objects)
     if not callable(made):
         raise TypeError(
             f"initializer: got {type(identifier).__name__}, expected a name or an Initializer"

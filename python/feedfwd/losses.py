@@ -12,7 +12,7 @@ same names in snake case give one value per row. Targets take the dtype of the p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from feedfwd import _core, ops
@@ -305,14 +305,16 @@ def names() -> list[str]:
     return _registry.names()
 
 
-def get(identifier: Any) -> Loss:
+def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
     """A Loss from a name, class, config, Loss or function.
+
+    Names are looked up in `custom_objects` first.
 
     Raises:
         ValueError: an unknown name.
         TypeError: something else.
     """
-    made = _registry.make(identifier)
+    made = _registry.make(identifier, custom_objects)
     if isinstance(made, Loss):
         return made
     if callable(made):

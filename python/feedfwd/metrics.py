@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -228,18 +229,25 @@ def _accuracy(name: str, loss: Any, output_shape: Any) -> Metric:
     return CategoricalAccuracy(name)
 
 
-def get(identifier: Any, loss: Any = None, output_shape: Any = None) -> Metric:
+def get(
+    identifier: Any,
+    loss: Any = None,
+    output_shape: Any = None,
+    custom_objects: Mapping[str, Any] | None = None,
+) -> Metric:
     """A Metric from a name, class, config, Metric or function of (y_true, y_pred).
 
     ``"accuracy"`` picks the kind: sparse for a loss on class numbers, categorical for categorical
     cross-entropy and other losses on several outputs, binary for binary cross-entropy and one
     output, with the threshold at 0 where the loss takes logits. A loss's name gives its mean.
 
+    Names are looked up in `custom_objects` first.
+
     Raises:
         ValueError: an unknown name; it lists the nearest known ones.
         TypeError: something else.
     """
-    if isinstance(identifier, str):
+    if isinstance(identifier, str) and identifier not in (custom_objects or {}):
         if identifier in ("accuracy", "acc"):
             return _accuracy(identifier, loss, output_shape)
         if identifier in _registry.names():
@@ -248,7 +256,7 @@ def get(identifier: Any, loss: Any = None, output_shape: Any = None) -> Metric:
         if identifier in losses.names():
             return LossMetric(identifier, identifier)
         raise ValueError(unknown_name("metric", identifier, names()))
-    made = _registry.make(identifier)
+    made = _registry.make(identifier, custom_objects)
     if isinstance(made, Metric):
         return made
     if isinstance(made, losses.Loss) or callable(made):

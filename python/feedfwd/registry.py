@@ -33,7 +33,17 @@ class Configured:
     """What is known by the arguments it was made with, which are its public attributes."""
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments this was made with."""
+        """The arguments this was made with, as numbers, strings, lists and dicts.
+
+        Raises:
+            ValueError: an argument (a function, say) that is no such value.
+        """
+        from feedfwd.layers import configs
+
+        kind = type(self).__name__
+        return {k: configs.plain(v, f"{kind}: {k}") for k, v in self._arguments().items()}
+
+    def _arguments(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if not k.startswith("_")}
 
     @classmethod
@@ -48,7 +58,7 @@ class Configured:
         return cls(**config)
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
+        arguments = ", ".join(f"{k}={v!r}" for k, v in self._arguments().items())
         return f"{type(self).__name__}({arguments})"
 
 

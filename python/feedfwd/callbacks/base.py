@@ -55,6 +55,27 @@ class Callback:
     def set_state(self, state: dict[str, Any]) -> None:
         """Take what ``get_state`` gave; called after ``on_train_begin`` of a resumed fit."""
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments this was made with, as numbers, strings, lists and dicts.
+
+        They are the attributes with the names of the arguments of ``__init__``.
+
+        Raises:
+            ValueError: an argument that is no such value (a function, say), or is not kept.
+        """
+        from feedfwd.layers import configs
+
+        return configs.attributes(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Callback:
+        """A new callback from what ``get_config`` gave.
+
+        Raises:
+            TypeError: an argument that the class does not have.
+        """
+        return cls(**config)
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """``fit`` starts."""
 

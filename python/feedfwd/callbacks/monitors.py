@@ -16,7 +16,7 @@ class Monitor(Callback):
     def __init__(self, monitor: str, mode: str, min_delta: float) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode: got {mode!r}, expected 'auto', 'min' or 'max'")
-        self.monitor = monitor
+        self.monitor, self.mode = monitor, mode
         self.min_delta = abs(number(min_delta, "min_delta"))
         rising = ("acc", "accuracy", "auc")
         self.larger = mode == "max" or (mode == "auto" and monitor.endswith(rising))

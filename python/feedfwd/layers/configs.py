@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,23 @@ def auto_config(layer: Layer) -> dict[str, Any]:
     return {k: v for k, v in config.items() if k not in COMMON}
 
 
+def attributes(thing: Any) -> dict[str, Any]:
+    """The arguments of ``__init__``, from the attributes of their names, as plain values."""
+    owner = type(thing).__name__
+    if type(thing).__init__ is object.__init__:
+        return {}
+    config: dict[str, Any] = {}
+    for name, parameter in list(inspect.signature(type(thing).__init__).parameters.items())[1:]:
+        variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if variable or name not in vars(thing):
+            raise ValueError(
+                f"{owner}: the argument {name!r} is not kept in an attribute of that name; "
+                "give the class get_config and from_config"
+            )
+        config[name] = plain(getattr(thing, name), f"{owner}: {name}")
+    return config
+
+
 def plain(value: Any, where: str) -> Any:
     """`value` as numbers, strings, lists and dicts; ValueError if it cannot be."""
     from feedfwd import activations
@@ -86,6 +104,8 @@ def plain(value: Any, where: str) -> Any:
         return name
     if isinstance(value, np.dtype):
         return str(value)
+    if isinstance(value, os.PathLike):
+        return plain(os.fspath(value), where)
     if isinstance(value, (list, tuple)):
         return [plain(item, where) for item in value]
     if isinstance(value, dict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from feedfwd import _core
@@ -40,6 +40,10 @@ class Optimizer(Configured):
         clipvalue: largest absolute value of each element.
         global_clipnorm: largest norm of all gradients together. At most one of the three.
         name: a label; default the class's name in lower case.
+
+    A copy (``copy``, ``pickle``) keeps the hyperparameters, the learning rate and the count of
+    steps. The running means and moments belong to the variables and stay with the original: a copy
+    starts them anew. ``trainer.save`` keeps them.
 
     Raises:
         TypeError: an argument of another type or name.
@@ -198,14 +202,8 @@ class Optimizer(Configured):
         decay = self.weight_decay or 0.0
         self.core.apply(connected, self.rate_at(self.iterations), decay, self.excluded(variables))
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments this was made with; a schedule as its config."""
-        lr = self._learning_rate
-        if isinstance(lr, LearningRateSchedule):
-            lr_config: Any = {"class_name": type(lr).__name__, "config": lr.get_config()}
-        else:
-            lr_config = lr
-        config = {"learning_rate": lr_config, **self._hyper_config()}
+    def _arguments(self) -> dict[str, Any]:
+        config = {"learning_rate": self._learning_rate, **self._hyper_config()}
         for key in ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "name"):
             config[key] = getattr(self, key)
         return config
@@ -227,6 +225,21 @@ class Optimizer(Configured):
             made._use_torch_formula()
         return made
 
+    def __getstate__(self) -> dict[str, Any]:
+        core = {"hyper": dict(self.core.hyper), "iterations": self.iterations}
+        hidden = ("core", "_excluded_ids")
+        return {**{k: v for k, v in vars(self).items() if k not in hidden}, "_core": core}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        own = dict(state)
+        kept = own.pop("_core")
+        vars(self).update(own)
+        clips = {k: own[k] for k in ("clipnorm", "clipvalue", "global_clipnorm")}
+        core = _core.Optimizer(self.kind, kept["hyper"], **clips)
+        core.iterations = kept["iterations"]
+        # Copied with their variables, or those very variables: either way these are the ids.
+        vars(self).update(core=core, _excluded_ids={id(v) for v in self._excluded_held})
+
     def _use_torch_formula(self) -> None:
         self.core.hyper = {**self.core.hyper, "torch": 1.0}
 
@@ -236,14 +249,16 @@ def names() -> list[str]:
     return registry.names()
 
 
-def get(identifier: Any) -> Optimizer:
+def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
     """An Optimizer from a name, class, config or Optimizer.
+
+    Names, also those in the config of a schedule, are looked up in `custom_objects` first.
 
     Raises:
         ValueError: an unknown name; it lists the nearest known ones.
         TypeError: something else.
     """
-    made = registry.make(identifier)
+    made = registry.make(identifier, custom_objects)
     if not isinstance(made, Optimizer):
         raise TypeError(
             f"optimizer: got {type(identifier).__name__}, expected a name or an Optimizer"

@@ -12,7 +12,7 @@ Names, arguments, defaults and formulas are those of Keras 3. Rates are at least
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -262,14 +262,14 @@ class CosineDecayRestarts(LearningRateSchedule):
         return self.initial_learning_rate * ((1 - self.alpha) * wave + self.alpha)
 
 
-def get(identifier: Any) -> LearningRateSchedule:
-    """A schedule from its config, or itself.
+def get(identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> LearningRateSchedule:
+    """A schedule from its config, or itself; names are looked up in `custom_objects` first.
 
     Raises:
         ValueError: an unknown name.
         TypeError: something else.
     """
-    made = _registry.make(identifier)
+    made = _registry.make(identifier, custom_objects)
     if not isinstance(made, LearningRateSchedule):
         raise TypeError(
             f"schedule: got {type(identifier).__name__}, expected a LearningRateSchedule"

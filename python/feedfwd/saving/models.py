@@ -38,6 +38,7 @@ def describe(model: Model, arrays: Arrays) -> dict[str, Any]:
         "seed": model.seed,
         "weights": names,
         "trainable": [bool(v.trainable) for v in variables],
+        "frozen": [i for i, layer in enumerate(model._flatten()) if not layer._trainable],
         "dropout": [int(c.numpy()) for c in model._dropout_counters()],
     }
 
@@ -133,5 +134,8 @@ def set_values(model: Model, description: Any, arrays: Found) -> None:
             variable.assign(arrays[name])
         if bool(variable.trainable) != bool(flag):
             variable.trainable = bool(flag)
+    frozen = set(description["frozen"])
+    for i, layer in enumerate(model._flatten()):
+        layer._trainable = i not in frozen
     for counter, position in zip(counters, positions, strict=True):
         counter.assign(position)
