@@ -9,7 +9,7 @@ from feedfwd import _core, functional
 from feedfwd.layers import calling
 from feedfwd.layers.base import Arguments, Layer
 from feedfwd.layers.checks import uniquify
-from feedfwd.layers.configs import built_in, serialize
+from feedfwd.layers.configs import built_in, revive, serialize
 from feedfwd.layers.core import InputLayer
 from feedfwd.model import Model
 
@@ -168,4 +168,4 @@ class Sequential(Model):
         """The model a config of :meth:`get_config` describes, with weights drawn from its seed."""
         if cls.__init__ is not Sequential.__init__:
             return super().from_config(config)
-        return cls(**config)
+        return cls(**{k: revive(v) for k, v in config.items()})

@@ -371,10 +371,12 @@ class Layer:
         """The layer a config of :meth:`get_config` describes, without weights."""
         if not isinstance(config, dict):
             raise TypeError(f"config: got {shown(config)}, expected a dict")
-        layer = cls(**{k: v for k, v in config.items() if k not in configs.COMMON})
+        given = {k: configs.revive(v) for k, v in config.items() if k not in configs.COMMON}
+        layer = cls(**given)
         if "name" in config:
             layer._name, layer._named = config["name"], True
-        layer._dtype = config.get("dtype", layer._dtype)
+        if config.get("dtype") is not None:
+            layer._dtype = check_dtype(config["dtype"])
         if "trainable" in config:
             layer._trainable = config["trainable"]
         return layer

@@ -60,7 +60,12 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments to make this layer again."""
-        return {**super().get_config(), "shape": list(self.shape)}
+        return {**super().get_config(), "shape": list(self.shape), "dtype": self.input_dtype}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The layer a config of :meth:`get_config` describes."""
+        return cls(**config)
 
 
 @built_in
