@@ -263,7 +263,7 @@ def write(graph: Graph) -> dict[str, Any]:
             a config cannot say.
     """
     layers = graph.layers()
-    _check_shared(layers)
+    configs.check_shared(layers)
     writer = Writer(layers)
     _check_weights(graph)
     steps = [_write_step(step, writer) for step in graph.steps]
@@ -306,17 +306,6 @@ def _check_weights(graph: Graph) -> None:
                 )
         if step.layer is not None:
             built.add(id(step.layer))
-
-
-def _check_shared(layers: list[Layer]) -> None:
-    owner: dict[int, Layer] = {}
-    for layer in layers:
-        for inner in layer._flatten():
-            if owner.setdefault(id(inner), layer) is not layer:
-                raise ValueError(
-                    f"layer {inner.name!r} is in {owner[id(inner)].name!r} and in {layer.name!r}; "
-                    "a config cannot say so: share it in one Model"
-                )
 
 
 def read(config: dict[str, Any]) -> Graph:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from feedfwd import _core, functional
+from feedfwd import _core, functional, graphs
 from feedfwd.layers import calling
 from feedfwd.layers.base import Arguments, Layer
 from feedfwd.layers.checks import uniquify
-from feedfwd.layers.configs import built_in, revive, serialize
+from feedfwd.layers.configs import built_in, check_shared, revive, serialize
 from feedfwd.layers.core import InputLayer
 from feedfwd.model import Model
 
@@ -157,7 +157,13 @@ class Sequential(Model):
         config = super().get_config()
         if type(self).__init__ is not Sequential.__init__:
             return config
-        layers = [serialize(layer) for layer in self._layers]
+        unique = {id(layer): layer for layer in self._layers}
+        check_shared(unique.values())
+        places = [next(i for i, k in enumerate(self._layers) if k is x) for x in self._layers]
+        layers = [
+            serialize(layer) if place == i else {"again": place}
+            for i, (place, layer) in enumerate(zip(places, self._layers, strict=True))
+        ]
         if self._input_shapes is not None:
             first = InputLayer(self._input_shapes[0][1:], dtype=self._input_dtypes[0])  # type: ignore[arg-type]
             layers.insert(0, serialize(first))
@@ -168,4 +174,18 @@ class Sequential(Model):
         """The model a config of :meth:`get_config` describes, with weights drawn from its seed."""
         if cls.__init__ is not Sequential.__init__:
             return super().from_config(config)
-        return cls(**{k: revive(v) for k, v in config.items()})
+        given = {k: revive(v) for k, v in config.items()}
+        if isinstance(given.get("layers"), list):
+            given["layers"] = _repeated(given["layers"])
+        return cls(**given)
+
+
+def _repeated(layers: list[Any]) -> list[Any]:
+    """The layers, with those that stand there again in the place of ``{"again": number}``."""
+    first = 1 if layers and isinstance(layers[0], InputLayer) else 0
+    made: list[Any] = []
+    for layer in layers:
+        if isinstance(layer, dict) and set(layer) == {"again"}:
+            layer = made[first + graphs.index_of(layer["again"], "again", len(made) - first)]
+        made.append(layer)
+    return made

@@ -314,3 +314,47 @@ def test_frozen_layers_inside_stay_frozen(tmp_path):
     assert [v.name for v in again.trainable_variables] == ["kernel", "bias", "bias"]
     assert len(model.trainable_variables) == 3 and not again.layers[0].own.trainable
     assert type(Holder.from_config(json_of(model.layers[0].get_config())).inner) is ff.layers.Dense
+
+
+@pytest.mark.parametrize("first", [[], [ff.Input((4,))]])
+def test_a_layer_that_stands_twice_is_one_layer(first):
+    shared = ff.layers.Dense(4)
+    model = ff.Sequential([*first, shared, ff.layers.Flatten(), shared], seed=0)
+    again = configs.deserialize(json_of(configs.serialize(model)))
+    assert again.layers[0] is again.layers[2]
+    rows = np.ones((2, 4), np.float32)
+    model(rows)
+    again(rows)
+    assert np.array_equal(again.predict(rows), model.predict(rows))
+    for number in (0, 1, -1, "0", None):
+        config = {"layers": [{"again": number}, configs.serialize(shared)]}
+        with pytest.raises(ValueError, match="again"):
+            ff.Sequential.from_config(config)
+
+
+class Pair(Holder):
+    def __init__(self, inner, other, **common):
+        super().__init__(inner, **common)
+        self.other = other
+
+
+def test_sharing_that_a_config_cannot_say_is_refused():
+    shared = ff.layers.Dense(4)
+    for model in (Pair(shared, [shared]), ff.Sequential([shared, ff.Sequential([shared])])):
+        with pytest.raises(ValueError, match="a config cannot say so"):
+            model.get_config()
+
+
+def test_a_run_with_a_schedule_of_ones_own_goes_on(tmp_path):
+    def trainer():
+        model = ff.Sequential([ff.Input((2,)), ff.layers.Dense(1)], seed=0)
+        return ff.Trainer(model, optimizer=ff.optimizers.SGD(Halving(0.1)), loss="mse")
+
+    rows = np.ones((8, 2), np.float32)
+    backup = ff.callbacks.BackupAndRestore(tmp_path / "b", delete_checkpoint=False)
+    quiet = {"verbose": 0, "callbacks": backup}
+    first = trainer()
+    first.fit(rows, rows[:, :1], epochs=2, **quiet)
+    second = trainer()
+    second.fit(rows, rows[:, :1], epochs=3, **quiet)
+    assert (second.optimizer.iterations, type(second.optimizer.learning_rate)) == (3, Halving)

@@ -6,12 +6,13 @@ import difflib
 import inspect
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from feedfwd.arguments import shown
+from feedfwd.layers.tracking import inside
 
 if TYPE_CHECKING:
     from feedfwd.layers.base import Layer
@@ -57,6 +58,7 @@ def auto_config(layer: Layer) -> dict[str, Any]:
     args, kwargs = layer._init
     signature = inspect.signature(type(layer).__init__)
     bound = signature.bind(layer, *args, **kwargs)
+    check_shared(inside(list(bound.arguments.values())[1:], _layer_class()))
     config: dict[str, Any] = {}
     for position, (name, value) in enumerate(bound.arguments.items()):
         kind = signature.parameters[name].kind
@@ -69,6 +71,19 @@ def auto_config(layer: Layer) -> dict[str, Any]:
         else:
             config[name] = plain(value, f"{owner}: {name}")
     return {k: v for k, v in config.items() if k not in COMMON}
+
+
+def check_shared(layers: Iterable[Layer]) -> None:
+    """ValueError for a layer that is in two of `layers`: configs of both would make two of it."""
+    owner: dict[int, tuple[int, str]] = {}
+    for i, layer in enumerate(layers):
+        for inner in layer._flatten():
+            first, name = owner.setdefault(id(inner), (i, layer.name))
+            if first != i:
+                raise ValueError(
+                    f"layer {inner.name!r} is in {name!r} and in {layer.name!r}; "
+                    "a config cannot say so: share it in one Model"
+                )
 
 
 def attributes(thing: Any) -> dict[str, Any]:
@@ -88,10 +103,15 @@ def attributes(thing: Any) -> dict[str, Any]:
     return config
 
 
+def _layer_class() -> type[Layer]:
+    from feedfwd.layers.base import Layer
+
+    return Layer
+
+
 def plain(value: Any, where: str) -> Any:
     """`value` as numbers, strings, lists and dicts; ValueError if it cannot be."""
     from feedfwd import activations
-    from feedfwd.layers.base import Layer
 
     if isinstance(value, np.generic):
         value = value.item()
@@ -113,7 +133,7 @@ def plain(value: Any, where: str) -> Any:
             if not isinstance(key, str):
                 raise ValueError(f"{where}: a dict in a config has the key {shown(key)}, no string")
         return {key: plain(item, where) for key, item in value.items()}
-    if isinstance(value, Layer):
+    if isinstance(value, _layer_class()):
         return serialize(value)
     if hasattr(value, "get_config") and not isinstance(value, type):
         return describe(value, where)
@@ -190,14 +210,12 @@ def deserialize(
         ValueError: no such config; an unknown class, which the message names; arguments that the
             class does not take.
     """
-    from feedfwd.layers.base import Layer
-
     own = check_custom_objects(custom_objects)
     name, values = _parts(config)
     cls = own.get(name) or (None if "kind" in config else _built_in.get(name))
     if cls is None:
         raise _unknown(name, [*_built_in, *own], "layer")
-    if not isinstance(cls, type) or not issubclass(cls, Layer):
+    if not isinstance(cls, type) or not issubclass(cls, _layer_class()):
         raise ValueError(f"class_name: {name!r} is {shown(cls)}, expected a Layer class")
     _check_common(values)
     return _make(cls, values, own)  # type: ignore[no-any-return]
@@ -215,7 +233,7 @@ def _parts(config: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _unknown(name: str, known: list[str], kind: str) -> ValueError:
-    near = difflib.get_close_matches(name[:100], known, 1)
+    near = [] if name in known else difflib.get_close_matches(name[:100], known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return ValueError(
         f"class_name: unknown {kind} {shown(name)}{hint} "

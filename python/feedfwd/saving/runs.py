@@ -132,12 +132,14 @@ def restore(trainer: Any, path: str) -> None:
             raise ValueError("the file is of another model, loss or metrics than this Trainer's")
         if config["optimizer"]["class_name"] != type(trainer.optimizer).__name__:
             raise ValueError("the file is of another optimizer than this Trainer's")
-        rate = configs.revive(config["optimizer"]["config"]["learning_rate"])
+        schedule = type(trainer.optimizer.learning_rate)
+        own = {schedule.__name__: schedule} if hasattr(schedule, "from_config") else {}
+        rate = configs.revive(config["optimizer"]["config"]["learning_rate"], own)
 
         def work() -> None:
             models.set_values(trainer.model, other, arrays)
             trainer.optimizer.learning_rate = rate
-            _set_state(trainer, config, arrays)
+            _set_state(trainer, config, arrays, own)
 
         _working(work)
 
@@ -167,7 +169,7 @@ def _make(
         shards=made["shards"],
         on_nonfinite=made["on_nonfinite"],
     )
-    _set_state(trainer, config, arrays)
+    _set_state(trainer, config, arrays, custom_objects)
     return trainer
 
 
@@ -175,7 +177,9 @@ def _class_of(given: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in given.items() if k in ("class_name", "config", "kind")}
 
 
-def _set_state(trainer: Any, config: Any, arrays: Found) -> None:
+def _set_state(
+    trainer: Any, config: Any, arrays: Found, custom_objects: Mapping[str, Any] | None
+) -> None:
     _set_optimizer(trainer, config["optimizer"], arrays)
     state = nest.unpack(config["run"]["state"], arrays)
     epoch, stage, counter = state["place"]
@@ -187,7 +191,7 @@ def _set_state(trainer: Any, config: Any, arrays: Found) -> None:
     batches, value = state["seen"]
     rate = state["rate"]
     if isinstance(rate, dict):
-        rate = configs.revive(rate)
+        rate = configs.revive(rate, custom_objects)
     trainer.history._set_state(state["history"])
     trainer._run = Run(
         place=Place(epoch, stage, counter, _core.Cursor(steps, rows, total)),
