@@ -1,0 +1,235 @@
+"""The public calls in any order: documented errors only, and a refused call changes nothing."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import tempfile
+
+import feedfwd as ff
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, rule
+
+pytestmark = pytest.mark.timeout(7200)
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(37, 4)).astype(np.float32)
+Y = RNG.normal(size=(37, 2)).astype(np.float32)
+OPTIMIZERS = ("sgd", "adam", "rmsprop", "adagrad", "adadelta")
+REFUSED = (TypeError, ValueError)
+
+
+def bits(model):
+    return [w.tobytes() for w in model.get_weights()]
+
+
+class Halt(ff.callbacks.Callback):
+    """Ends a fit after some steps by an exception."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left <= 0:
+            raise KeyError("halt")
+
+
+class Calls(RuleBasedStateMachine):
+    """Models and trainers that are used in any order."""
+
+    models, trainers = Bundle("models"), Bundle("trainers")
+
+    @initialize()
+    def folder(self):
+        self.path = tempfile.TemporaryDirectory()
+
+    def teardown(self):
+        ff.set_num_threads(2)
+        if hasattr(self, "path"):
+            self.path.cleanup()
+
+    # ---- making
+
+    @rule(
+        target=models,
+        units=st.lists(st.integers(1, 9), max_size=3),
+        dropout=st.booleans(),
+        first=st.booleans(),
+        seed=st.integers(0, 9),
+        dtype=st.sampled_from(["float32", "float64"]),
+    )
+    def make_sequential(self, units, dropout, first, seed, dtype):
+        layers = [ff.Input((4,))] if first else []
+        layers += [ff.layers.Dense(n, activation="tanh") for n in units]
+        layers += [ff.layers.Dropout(0.5)] if dropout else []
+        return ff.Sequential([*layers, ff.layers.Dense(2)], seed=seed, dtype=dtype)
+
+    @rule(target=models, units=st.integers(1, 5), seed=st.integers(0, 9))
+    def make_graph(self, units, seed):
+        a = ff.Input((4,))
+        h = ff.layers.Dense(units, activation="relu")(a)
+        out = ff.layers.Dense(2)(ff.ops.concatenate([h, a * 2.0], axis=-1))
+        return ff.Model(a, out, seed=seed)
+
+    @rule(target=trainers, model=models, optimizer=st.sampled_from(OPTIMIZERS))
+    def make_trainer(self, model, optimizer):
+        return ff.Trainer(model, optimizer=optimizer, loss="mse", metrics=["mae"])
+
+    # ---- using
+
+    @rule(model=models, rows=st.integers(1, 37))
+    def predict(self, model, rows):
+        want = model.predict(X[:rows])
+        assert want.shape == (rows, 2)
+        assert model.predict(X[:1]).tobytes() == want[:1].tobytes()
+        assert model(X[:rows]).numpy().tobytes() == want.tobytes()
+
+    @rule(model=models, shape=st.sampled_from([(3, 5), (4,), (0, 4), (2, 3, 4), ()]))
+    def predict_another_shape(self, model, shape):
+        built = model._settled
+        before = bits(model) if built else None
+        try:
+            model.predict(np.zeros(shape, np.float32))
+        except REFUSED:
+            assert before is None or bits(model) == before
+
+    @rule(model=models)
+    def train_by_hand(self, model):
+        optimizer = ff.optimizers.SGD(0.01)
+        with ff.GradientTape() as tape:
+            loss = ff.ops.mean(ff.ops.square(model(X, training=True) - Y.astype(model.dtype)))
+        if not model.trainable_variables:
+            return
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        with pytest.raises(REFUSED):
+            tape.gradient(loss, model.trainable_variables)
+
+    @rule(trainer=trainers, epochs=st.integers(0, 3), resume=st.booleans())
+    def fit(self, trainer, epochs, resume):
+        done = len(trainer.history.epoch)
+        try:
+            history = trainer.fit(X, Y, 8, epochs, 0, resume=resume)
+        except REFUSED:
+            return
+        assert len(history.epoch) == (max(done, epochs) if resume else epochs)
+        assert all(len(v) == len(history.epoch) for v in history.history.values())
+
+    @rule(trainer=trainers, after=st.integers(1, 12), reload=st.booleans())
+    def interrupted_fit(self, trainer, after, reload):
+        model = trainer.model
+        try:
+            model.predict(X[:1])
+            start = copy.deepcopy(trainer)
+            start.fit(X, Y, 8, 2, 0)
+        except REFUSED:
+            return
+        try:
+            trainer.fit(X, Y, 8, 2, 0, callbacks=Halt(after))
+        except KeyError:
+            if reload:
+                trainer.save(f"{self.path.name}/run")
+                trainer = ff.Trainer.load(f"{self.path.name}/run")
+            trainer.fit(X, Y, 8, 2, 0, resume=True)
+        assert bits(trainer.model) == bits(start.model)
+        assert trainer.history.history == start.history.history
+
+    @rule(trainer=trainers)
+    def evaluate(self, trainer):
+        before = bits(trainer.model) if trainer.model._settled else None
+        found = trainer.evaluate(X, Y, verbose=0)
+        assert set(found) == {"loss", "mae"}
+        assert before is None or bits(trainer.model) == before
+
+    # ---- changing
+
+    @rule(model=models, index=st.integers(0, 5), value=st.booleans())
+    def freeze(self, model, index, value):
+        if index < len(model.layers):
+            model.layers[index].trainable = value
+
+    @rule(model=models, change=st.sampled_from(["none", "negate", "short", "shape", "nan"]))
+    def set_weights(self, model, change):
+        weights = model.get_weights() if model._settled else []
+        before = [w.tobytes() for w in weights]
+        given = {
+            "none": lambda: weights,
+            "negate": lambda: [-w for w in weights],
+            "short": lambda: weights[:-1],
+            "shape": lambda: [w[..., None] for w in weights],
+            "nan": lambda: [w * np.nan for w in weights],
+        }[change]()
+        try:
+            model.set_weights(given)
+        except REFUSED:
+            assert (bits(model) if model._settled else []) == before
+        else:
+            if change != "nan":
+                assert bits(model) == [w.tobytes() for w in given]
+            model.set_weights(weights)
+
+    @rule(model=models, units=st.integers(1, 4))
+    def add_and_pop(self, model, units):
+        if isinstance(model, ff.Sequential):
+            count = len(model.layers)
+            model.add(ff.layers.Dense(units))
+            assert len(model.layers) == count + 1
+            model.pop()
+            assert len(model.layers) == count
+
+    @rule(trainer=trainers, rate=st.sampled_from([0.0, 0.1, -1.0, float("nan"), "fast", None]))
+    def set_rate(self, trainer, rate):
+        before = trainer.optimizer.learning_rate
+        try:
+            trainer.optimizer.learning_rate = rate
+        except REFUSED:
+            assert trainer.optimizer.learning_rate == before
+
+    @rule(threads=st.integers(1, 5))
+    def set_threads(self, threads):
+        ff.set_num_threads(threads)
+
+    # ---- copying
+
+    @rule(target=models, model=models, how=st.sampled_from(["deepcopy", "pickle", "file"]))
+    def copy_model(self, model, how):
+        if how == "file":
+            try:
+                model.save(f"{self.path.name}/model")
+            except ValueError as error:
+                assert "is not built" in str(error)
+                return model
+            twin = ff.load_model(f"{self.path.name}/model")
+        else:
+            twin = copy.deepcopy(model) if how == "deepcopy" else pickle.loads(pickle.dumps(model))
+        if model._settled:
+            assert bits(twin) == bits(model)
+            assert twin.predict(X).tobytes() == model.predict(X).tobytes()
+        return twin
+
+    @rule(target=models, model=models)
+    def clone(self, model):
+        return model.clone()
+
+    @rule(trainer=consumes(trainers))
+    def save_and_load(self, trainer):
+        try:
+            trainer.save(f"{self.path.name}/trainer")
+        except ValueError as error:
+            assert "is not built" in str(error)
+            return
+        other = ff.Trainer.load(f"{self.path.name}/trainer")
+        assert bits(other.model) == bits(trainer.model)
+        for t in (trainer, other):
+            t.fit(X, Y, 8, 1, 0)
+        assert bits(other.model) == bits(trainer.model)
+
+
+class TestCalls(Calls.TestCase):
+    """hypothesis runs it."""
+
+    settings = settings()
