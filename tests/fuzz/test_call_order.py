@@ -141,7 +141,10 @@ class Calls(RuleBasedStateMachine):
     @rule(trainer=trainers)
     def evaluate(self, trainer):
         before = bits(trainer.model) if trainer.model._settled else None
-        found = trainer.evaluate(X, Y, verbose=0)
+        try:
+            found = trainer.evaluate(X, Y, verbose=0)
+        except REFUSED:  # built for other rows
+            return
         assert set(found) == {"loss", "mae"}
         assert before is None or bits(trainer.model) == before
 
@@ -225,7 +228,10 @@ class Calls(RuleBasedStateMachine):
         other = ff.Trainer.load(f"{self.path.name}/trainer")
         assert bits(other.model) == bits(trainer.model)
         for t in (trainer, other):
-            t.fit(X, Y, 8, 1, 0)
+            try:
+                t.fit(X, Y, 8, 1, 0)
+            except REFUSED:  # nothing to train, or built for other rows
+                pass
         assert bits(other.model) == bits(trainer.model)
 
 

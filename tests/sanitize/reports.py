@@ -11,7 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Leaks come several in one report; every other report begins with a line of its own.
 BEGIN = re.compile(
     r"^(?=(?:Direct|Indirect) leak of |==\d+==ERROR: |==+\d*=*\s*WARNING: "
-    r"|WARNING: ThreadSanitizer|FATAL: |.*: runtime error: )",
+    r"|WARNING: ThreadSanitizer|==\d+==\w+Sanitizer|FATAL: |.*: runtime error: )",
     re.MULTILINE,
 )
 

@@ -30,6 +30,7 @@ QUICK_PARTS = ("memory-cpp", "memory-python", "threads-cpp")
 
 # A sanitized process reserves terabytes of addresses and keeps freed memory for a while.
 LEFT_OUT = {
+    "tests/faults": "limits of memory, and kills: what they test are files",
     "tests/unit/test_layering.py": "reads sources and object files, runs nothing of the core",
     "tests/unit/test_extension_cost.py": "reads sources, runs nothing of the core",
     "tests/train/test_learning.py::test_fits_do_not_grow": "measures memory, freed memory is kept",
@@ -97,8 +98,10 @@ class Build:
             "ASAN_OPTIONS": f"{common}:{leaks}:abort_on_error=1:allocator_may_return_null=1"
             ":detect_stack_use_after_return=1:strict_string_checks=1:malloc_context_size=40",
             "LSAN_OPTIONS": f"suppressions={HERE}/leaks.supp",
-            "UBSAN_OPTIONS": f"{common}:abort_on_error=1:suppressions={HERE}/undefined.supp",
-            "TSAN_OPTIONS": f"{common}:exitcode=0:suppressions={HERE}/races.supp:history_size=4",
+            "UBSAN_OPTIONS": f"{common}-undefined:abort_on_error=1:suppressions={HERE}/undefined.supp",
+            # A child of fork starts a team of its own.
+            "TSAN_OPTIONS": f"{common}:exitcode=0:suppressions={HERE}/races.supp:history_size=4"
+            ":die_after_fork=0",
         }
 
     def cpp(self, names: list[str]) -> bool:
