@@ -29,17 +29,27 @@ FF_INLINE To from_half(Half h) {
   return converted<float, To>(math::as_float(math::as_int(value) | sign));
 }
 
+template <class To, class From>
+FF_INLINE To converted_to(From x) {
+  return converted<From, To>(x);
+}
+template <class To>
+FF_INLINE To converted_to(Half x) {
+  return from_half<To>(x);
+}
+template <class To>
+FF_INLINE To converted_to(Byte x) {
+  return converted<uint16_t, To>(x.bits);
+}
+
+// The caller's data may lie at any address, so its numbers are read byte by byte: one load, still.
 template <class From, class To>
-FF_INLINE void convert_row(const From* x, To* y, int64_t n) {
-  for (int64_t k = 0; k < n; ++k) y[k] = converted<From, To>(x[k]);
-}
-template <class To>
-FF_INLINE void convert_row(const Half* x, To* y, int64_t n) {
-  for (int64_t k = 0; k < n; ++k) y[k] = from_half<To>(x[k]);
-}
-template <class To>
-FF_INLINE void convert_row(const Byte* x, To* y, int64_t n) {
-  for (int64_t k = 0; k < n; ++k) y[k] = converted<uint16_t, To>(x[k].bits);
+FF_INLINE void convert_row(const char* x, To* y, int64_t n) {
+  for (int64_t k = 0; k < n; ++k) {
+    From value;
+    __builtin_memcpy(&value, x + k * static_cast<int64_t>(sizeof(From)), sizeof(From));
+    y[k] = converted_to<To>(value);
+  }
 }
 
 template <class From, class To>
@@ -50,7 +60,8 @@ void gather(const KernelCall& c) {
   const int64_t row1 = rows * (c.part + 1) / c.parts;
   for (int64_t r = rows * c.part / c.parts; r < row1; ++r) {
     const int64_t from = s.order ? s.order[s.offset + r] : s.offset + r;
-    convert_row(at<const From>(in, from, 0), at<To>(out, r, 0), cols);
+    const int64_t start = from * in.row_stride * static_cast<int64_t>(sizeof(From));
+    convert_row<From>(in.data + start, at<To>(out, r, 0), cols);
   }
 }
 

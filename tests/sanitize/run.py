@@ -92,13 +92,15 @@ class Build:
         """The caller's, with every sanitizer's options; reports go to files in self.logs."""
         common = f"print_stacktrace=1:print_suppressions=1:log_path={self.logs}/report"
         # Leaks are looked for while the interpreter still holds what it never frees: leak_check.py.
+        megabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
         leaks = f"detect_leaks=1:leak_check_at_exit={int(leaks_at_exit)}:exitcode=0"
         return {
             **os.environ,
             "ASAN_OPTIONS": f"{common}:{leaks}:abort_on_error=1:allocator_may_return_null=1"
-            ":detect_stack_use_after_return=1:strict_string_checks=1:malloc_context_size=40",
+            ":detect_stack_use_after_return=1:strict_string_checks=1:malloc_context_size=40"
+            f":max_allocation_size_mb={megabytes}:verify_asan_link_order=0",
             "LSAN_OPTIONS": f"suppressions={HERE}/leaks.supp",
-            "UBSAN_OPTIONS": f"{common}-undefined:abort_on_error=1:suppressions={HERE}/undefined.supp",
+            "UBSAN_OPTIONS": f"{common}:abort_on_error=1:suppressions={HERE}/undefined.supp",
             # A child of fork starts a team of its own.
             "TSAN_OPTIONS": f"{common}:exitcode=0:suppressions={HERE}/races.supp:history_size=4"
             ":die_after_fork=0",
@@ -128,20 +130,30 @@ class Build:
         """The Python tests, in an interpreter that has the sanitizer's library loaded first."""
         self.make(["_core"])
         names = ["libasan.so", "libubsan.so"] if self.kind == "memory" else ["libtsan.so"]
+        first = [self.refuse_new()] if self.kind == "memory" else []
+        preload = [*first, *map(library, names), library("libstdc++.so.6")]
         env = self.environment(leaks_at_exit=False) | {
-            "LD_PRELOAD": " ".join([*map(library, names), library("libstdc++.so.6")]),
+            "LD_PRELOAD": " ".join(preload),
             "PYTHONMALLOC": "malloc",  # every object a block of its own
             "PYTHONPATH": os.pathsep.join([str(self.package()), str(HERE)]),
             "FEEDFWD_BUILD_DIR": str(self.dir),
         }
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        command += ["-c", ROOT / "pyproject.toml", "-o", "timeout=1500"]
+        # A report that ends the process is not to be lost in pytest's file.
+        command += ["--capture=sys", "-c", ROOT / "pyproject.toml", "-o", "timeout=1500"]
         if self.kind == "memory":
             command += ["-p", "leak_check"]
         command += [option for name in LEFT_OUT for option in left_out(name)]
         command += [ROOT / test for test in tests]
         done = subprocess.run(command, env=env, cwd=self.logs)
         return self.finish(done.returncode, only_core=True)
+
+    def refuse_new(self) -> str:
+        """The library that lets operator new throw; refuse_new.cpp says why."""
+        target = self.dir / "refuse_new.so"
+        command = [os.environ.get("CXX", "c++"), "-std=c++20", "-O1", "-fPIC", "-shared"]
+        subprocess.run([*command, HERE / "refuse_new.cpp", "-o", target], check=True)
+        return str(target)
 
     def finish(self, status: int, only_core: bool) -> bool:
         """Print what was reported and suppressed; True if the tests passed and nothing was."""
