@@ -19,7 +19,7 @@ help:
 	@echo "make test          build, install into .venv, run the C++ tests and the Python tests"
 	@echo "make test-cpp      build, install into .venv, run the C++ tests"
 	@echo "make test-aarch64  the C++ tests for ARM in emulation, where the cross tools are installed"
-	@echo "make sanitize      the tests under ASan + UBSan, those of threads under TSan (an hour)"
+	@echo "make sanitize      the tests under ASan + UBSan, those of threads under TSan (long)"
 	@echo "make sanitize-quick  the same with fewer tests"
 	@echo "make fuzz          SECONDS=600 of libFuzzer on the file reader, then long random tests"
 	@echo "make fuzz-quick    20 seconds of libFuzzer"
