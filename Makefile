@@ -73,7 +73,8 @@ sanitize-quick: install
 # The random tests are part of make test with few examples.
 fuzz: install
 	sh tests/fuzz/fuzz.sh $(SECONDS)
-	$(BIN)/python -m pytest -p no:cacheprovider -c pyproject.toml tests/fuzz --hypothesis-profile=long
+	HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis $(BIN)/python -m pytest -p no:cacheprovider \
+	  -c pyproject.toml -o timeout=0 tests/fuzz --hypothesis-profile=long $(ARGS)
 
 fuzz-quick:
 	sh tests/fuzz/fuzz.sh $(FUZZ_QUICK_SECONDS)
