@@ -107,7 +107,7 @@ def run(report: common.Report) -> None:
         want.update(line.split() for line in done.stdout.splitlines())
     orders = list(itertools.permutations(("feedfwd", *present)))
     if not report.long:
-        orders = orders[:: max(1, len(orders) // 2)][1:3]
+        orders = orders[1 :: max(1, len(orders) // 2)][:2]
     for i, order in enumerate(orders):
         first = ("neighbours", "ours")[i % 2]
         done = common.call(SCRIPT, "order", ",".join(order), first)
