@@ -19,26 +19,62 @@ KINDS = st.one_of(
     hnp.complex_number_dtypes(),
     hnp.unicode_string_dtypes(max_len=3),
     hnp.datetime64_dtypes(),
+    hnp.timedelta64_dtypes(),
+    st.just(np.dtype(np.longdouble)),
     st.just(np.dtype(object)),
     st.just(np.dtype([("a", "f4"), ("b", "i4")])),
 )
-SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5)
+REAL = st.one_of(
+    hnp.boolean_dtypes(),
+    hnp.integer_dtypes(endianness="?"),
+    hnp.unsigned_integer_dtypes(endianness="?"),
+    hnp.floating_dtypes(endianness="?"),
+)
+SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
 ROWS = st.one_of(st.just((6, 4)), st.just((6,)), st.just((6, 1)), SHAPES)
+LAYOUTS = (
+    "plain",
+    "fortran",
+    "reversed",
+    "mirrored",
+    "turned",
+    "strided",
+    "unaligned",
+    "swapped",
+    "wide",
+    "locked",
+)
 
 
 @st.composite
-def arrays(draw, shapes=ROWS):
+def arrays(draw, shapes=ROWS, kinds=KINDS, values=None):
     """An array, seen through an unusual layout."""
-    dtype, shape = draw(KINDS), draw(shapes)
+    dtype, shape = draw(kinds), draw(shapes)
     if dtype.kind in "OV":
         array = np.zeros(shape, dtype)
-    else:
+    elif values is None:
         array = draw(hnp.arrays(dtype, shape, fill=st.nothing()))
-    how = draw(st.sampled_from(["plain", "fortran", "reversed", "strided", "unaligned", "wide"]))
+    else:  # small numbers that every dtype holds
+        array = draw(hnp.arrays(np.int8, shape, elements=values)).astype(dtype)
+    return laid_out(array, draw(st.sampled_from(LAYOUTS)))
+
+
+def laid_out(array, how):
+    """The same numbers at other addresses."""
+    dtype, shape = array.dtype, array.shape
     if how == "fortran":
         return np.asfortranarray(array)
     if how == "reversed" and array.ndim:
         return np.ascontiguousarray(array[::-1])[::-1]
+    if how == "mirrored" and array.ndim:
+        return np.ascontiguousarray(array[..., ::-1])[..., ::-1]
+    if how == "turned" and array.ndim > 1:
+        return np.ascontiguousarray(array.swapaxes(0, -1)).swapaxes(0, -1)
+    if how == "swapped" and dtype.kind not in "OV":
+        return array.astype(dtype.newbyteorder("S"))
+    if how == "locked":
+        array.setflags(write=False)
+        return array
     if how == "strided" and array.ndim:
         wider = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), dtype)
         wider[..., ::2] = array
@@ -58,20 +94,21 @@ def plain(array):
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True)
 
 
-def outcome(call, *args):
-    """What came out: bytes, or an error that users may get."""
+def outcome(call, *args, names=()):
+    """What came out: bytes, or an error that users may get, with the argument's name."""
     try:
         result = call(*args)
     except (TypeError, ValueError) as error:
         assert str(error) and "incompatible function arguments" not in str(error)
+        assert not names or any(name in str(error) for name in names), str(error)
         return type(error).__name__
     found = result if isinstance(result, list) else [result]
     return [(a.dtype.str, a.shape, a.tobytes()) for a in map(np.asarray, found)]
 
 
-def agree(call, *given):
+def agree(call, *given, names=()):
     before = [(a.tobytes(), a.flags.writeable, a.strides) for a in given if a.dtype.kind != "O"]
-    found = outcome(call, *given)
+    found = outcome(call, *given, names=names)
     after = [(a.tobytes(), a.flags.writeable, a.strides) for a in given if a.dtype.kind != "O"]
     assert before == after
     assert found == outcome(call, *map(plain, given))
@@ -89,14 +126,14 @@ MODEL, DOUBLE = network(), network("float64")
 @given(arrays())
 def test_predict(x):
     with np.errstate(all="ignore"):
-        agree(MODEL.predict, x)
-        agree(DOUBLE.predict, x)
+        agree(MODEL.predict, x, names=["x:"])
+        agree(DOUBLE.predict, x, names=["x:"])
 
 
 @given(arrays())
 def test_call(x):
     with np.errstate(all="ignore"):
-        agree(lambda a: MODEL(a).numpy(), x)
+        agree(lambda a: MODEL(a).numpy(), x, names=["x:"])
 
 
 @given(arrays(), arrays(), st.booleans())
@@ -135,14 +172,31 @@ def test_set_weights(w):
         return model.get_weights()
 
     with np.errstate(all="ignore"):
-        found = agree(change, w)
+        found = agree(change, w, names=["weights"])
     if not isinstance(found, list):
         for one, other in zip(model.get_weights(), before, strict=True):
             assert one.tobytes() == other.tobytes()
 
 
+SMALL = st.integers(0, 1)
+FITTING = (
+    arrays(st.just((6, 4)), REAL, SMALL),
+    arrays(st.sampled_from([(6,), (6, 1)]), REAL, SMALL),
+    st.one_of(st.none(), arrays(st.just((6,)), REAL, SMALL)),
+)
+
+
+@given(*FITTING)
+def test_fit_takes_real_numbers_however_they_lie(x, y, weight):
+    assert isinstance(fitted(x, y, weight), list)
+
+
 @given(arrays(), arrays(), st.one_of(st.none(), arrays()))
 def test_fit(x, y, weight):
+    fitted(x, y, weight)
+
+
+def fitted(x, y, weight):
     def fit(*data):
         trainer = ff.Trainer(network(), optimizer="sgd", loss="mse", on_nonfinite="ignore")
         kept = data[2] if len(data) > 2 else None
@@ -151,4 +205,4 @@ def test_fit(x, y, weight):
 
     given = [a for a in (x, y, weight) if a is not None]
     with np.errstate(all="ignore"):
-        agree(fit, *given)
+        return agree(fit, *given, names=["x:", "y:", "sample_weight", "numbers of rows"])
