@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 import tempfile
@@ -11,7 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+)
 
 pytestmark = pytest.mark.timeout(7200)
 
@@ -24,6 +32,11 @@ REFUSED = (TypeError, ValueError)
 
 def bits(model):
     return [w.tobytes() for w in model.get_weights()]
+
+
+def grads(tape, loss, variables):
+    found = tape.gradient(loss, variables)
+    return [None if g is None else g.numpy().tobytes() for g in found]
 
 
 class Halt(ff.callbacks.Callback):
@@ -39,9 +52,29 @@ class Halt(ff.callbacks.Callback):
 
 
 class Calls(RuleBasedStateMachine):
-    """Models and trainers that are used in any order."""
+    """Models, trainers and tapes that are used in any order.
 
-    models, trainers = Bundle("models"), Bundle("trainers")
+    `known` has the weights that each built model should have: a rule that changes some says so,
+    and those of all other models must stay.
+    """
+
+    models, trainers, tapes = Bundle("models"), Bundle("trainers"), Bundle("tapes")
+
+    def __init__(self):
+        super().__init__()
+        self.known = {}
+
+    def changed(self, model):
+        if model._settled:
+            self.known[id(model)] = model, bits(model)
+        else:
+            self.known.pop(id(model), None)
+        return model
+
+    @invariant()
+    def no_other_model_has_changed(self):
+        for model, expected in self.known.values():
+            assert bits(model) == expected
 
     @initialize()
     def folder(self):
@@ -66,14 +99,15 @@ class Calls(RuleBasedStateMachine):
         layers = [ff.Input((4,))] if first else []
         layers += [ff.layers.Dense(n, activation="tanh") for n in units]
         layers += [ff.layers.Dropout(0.5)] if dropout else []
-        return ff.Sequential([*layers, ff.layers.Dense(2)], seed=seed, dtype=dtype)
+        model = ff.Sequential([*layers, ff.layers.Dense(2)], seed=seed, dtype=dtype)
+        return self.changed(model)
 
     @rule(target=models, units=st.integers(1, 5), seed=st.integers(0, 9))
     def make_graph(self, units, seed):
         a = ff.Input((4,))
         h = ff.layers.Dense(units, activation="relu")(a)
         out = ff.layers.Dense(2)(ff.ops.concatenate([h, a * 2.0], axis=-1))
-        return ff.Model(a, out, seed=seed)
+        return self.changed(ff.Model(a, out, seed=seed))
 
     @rule(target=trainers, model=models, optimizer=st.sampled_from(OPTIMIZERS))
     def make_trainer(self, model, optimizer):
@@ -87,6 +121,8 @@ class Calls(RuleBasedStateMachine):
         assert want.shape == (rows, 2)
         assert model.predict(X[:1]).tobytes() == want[:1].tobytes()
         assert model(X[:rows]).numpy().tobytes() == want.tobytes()
+        if id(model) not in self.known:
+            self.changed(model)
 
     @rule(model=models, shape=st.sampled_from([(3, 5), (4,), (0, 4), (2, 3, 4), ()]))
     def predict_another_shape(self, model, shape):
@@ -96,9 +132,17 @@ class Calls(RuleBasedStateMachine):
             model.predict(np.zeros(shape, np.float32))
         except REFUSED:
             assert before is None or bits(model) == before
+        if before is None:
+            self.changed(model)
 
     @rule(model=models)
     def train_by_hand(self, model):
+        try:
+            self.one_step(model)
+        finally:
+            self.changed(model)
+
+    def one_step(self, model):
         optimizer = ff.optimizers.SGD(0.01)
         with ff.GradientTape() as tape:
             loss = ff.ops.mean(ff.ops.square(model(X, training=True) - Y.astype(model.dtype)))
@@ -111,11 +155,16 @@ class Calls(RuleBasedStateMachine):
 
     @rule(trainer=trainers, epochs=st.integers(0, 3), resume=st.booleans())
     def fit(self, trainer, epochs, resume):
-        done = len(trainer.history.epoch)
+        done, model = len(trainer.history.epoch), trainer.model
+        before = bits(model) if model._settled else None
         try:
             history = trainer.fit(X, Y, 8, epochs, 0, resume=resume)
         except REFUSED:
+            assert before is None or bits(model) == before
+            assert len(trainer.history.epoch) == done
+            self.changed(model)
             return
+        self.changed(model)
         assert len(history.epoch) == (max(done, epochs) if resume else epochs)
         assert all(len(v) == len(history.epoch) for v in history.history.values())
 
@@ -123,7 +172,7 @@ class Calls(RuleBasedStateMachine):
     def interrupted_fit(self, trainer, after, reload):
         model = trainer.model
         try:
-            model.predict(X[:1])
+            self.changed_by(model, lambda: model.predict(X[:1]))
             start = copy.deepcopy(trainer)
             start.fit(X, Y, 8, 2, 0)
         except REFUSED:
@@ -135,8 +184,53 @@ class Calls(RuleBasedStateMachine):
                 trainer.save(f"{self.path.name}/run")
                 trainer = ff.Trainer.load(f"{self.path.name}/run")
             trainer.fit(X, Y, 8, 2, 0, resume=True)
+        finally:
+            self.changed(model)
         assert bits(trainer.model) == bits(start.model)
         assert trainer.history.history == start.history.history
+
+    def changed_by(self, model, call):
+        try:
+            return call()
+        finally:
+            self.changed(model)
+
+    # ---- tapes
+
+    @rule(target=tapes, model=models, persistent=st.booleans())
+    def record(self, model, persistent):
+        """A tape, what it is asked, and the gradients that it must always give."""
+        with ff.GradientTape(persistent=persistent) as tape:
+            loss = self.changed_by(model, lambda: ff.ops.sum(ff.ops.square(model(X[:5]))))
+        asked = [tape, loss, model.trainable_variables]
+        return [*asked, grads(*asked) if persistent and asked[2] else None]
+
+    @rule(noted=tapes, inside=st.booleans())
+    def ask_a_tape(self, noted, inside):
+        tape, loss, variables, expected = noted
+        try:
+            if inside:
+                with tape:
+                    found = grads(tape, loss, variables)
+            else:
+                found = grads(tape, loss, variables)
+        except REFUSED:
+            assert expected is None  # asked before, forgotten, or nothing to ask
+            return
+        assert expected is None or found == expected
+        if expected is None and variables:
+            with pytest.raises(REFUSED):
+                grads(tape, loss, variables)
+
+    @rule(noted=consumes(tapes), other=tapes, what=st.sampled_from(["reset", "watch", "mix"]))
+    def misuse_a_tape(self, noted, other, what):
+        tape, loss, variables, _ = noted
+        with contextlib.suppress(*REFUSED):
+            if what == "reset":
+                tape.reset()
+            elif what == "watch":
+                tape.watch(loss)
+            grads(tape, other[1] if what == "mix" else loss, [*variables, loss])
 
     @rule(trainer=trainers)
     def evaluate(self, trainer):
@@ -144,7 +238,9 @@ class Calls(RuleBasedStateMachine):
         try:
             found = trainer.evaluate(X, Y, verbose=0)
         except REFUSED:  # built for other rows
+            self.changed(trainer.model)
             return
+        self.changed(trainer.model)
         assert set(found) == {"loss", "mae"}
         assert before is None or bits(trainer.model) == before
 
@@ -183,6 +279,7 @@ class Calls(RuleBasedStateMachine):
             assert len(model.layers) == count + 1
             model.pop()
             assert len(model.layers) == count
+            self.changed(model)
 
     @rule(trainer=trainers, rate=st.sampled_from([0.0, 0.1, -1.0, float("nan"), "fast", None]))
     def set_rate(self, trainer, rate):
@@ -212,11 +309,11 @@ class Calls(RuleBasedStateMachine):
         if model._settled:
             assert bits(twin) == bits(model)
             assert twin.predict(X).tobytes() == model.predict(X).tobytes()
-        return twin
+        return self.changed(twin)
 
     @rule(target=models, model=models)
     def clone(self, model):
-        return model.clone()
+        return self.changed(model.clone())
 
     @rule(trainer=consumes(trainers))
     def save_and_load(self, trainer):
@@ -228,10 +325,9 @@ class Calls(RuleBasedStateMachine):
         other = ff.Trainer.load(f"{self.path.name}/trainer")
         assert bits(other.model) == bits(trainer.model)
         for t in (trainer, other):
-            try:
+            with contextlib.suppress(*REFUSED):  # nothing to train, or built for other rows
                 t.fit(X, Y, 8, 1, 0)
-            except REFUSED:  # nothing to train, or built for other rows
-                pass
+        self.changed(trainer.model)
         assert bits(other.model) == bits(trainer.model)
 
 
