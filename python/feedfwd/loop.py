@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -290,3 +290,17 @@ def check_rows(
     trainer._resolve(shape)
     targets = data.to_targets(target_rows, shape, trainer._expects, model.dtype, check_finite)
     return Rows(inputs, rebuild, targets, weights)
+
+
+def batches_of(x: Any) -> Iterable[Any]:
+    """An iterable of batches; ValueError for an array, whose targets are missing."""
+    if (
+        hasattr(x, "__array__")
+        or isinstance(x, (str, bytes, Mapping))
+        or not hasattr(x, "__iter__")
+    ):
+        raise ValueError("y: missing; expected targets (or x an iterable of (x, y) batches)")
+    if isinstance(x, (list, tuple)) and not all(isinstance(v, (tuple, list)) for v in x):
+        raise ValueError("y: missing; expected targets (or x an iterable of (x, y) batches)")
+    batches: Iterable[Any] = x
+    return batches

@@ -138,6 +138,3 @@ class Turn:
                 "caller or of another thread; one at a time"
             )
         return self._lock
-
-    def __reduce__(self) -> Any:
-        return Turn, (self._what,)

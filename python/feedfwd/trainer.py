@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from feedfwd import _core, data, losses, metrics, optimizers
+from feedfwd import _core, copies, data, losses, metrics, optimizers
 from feedfwd.arguments import count as check_count
 from feedfwd.arguments import flag, number
 from feedfwd.callbacks import Callback, CallbackList, History
 from feedfwd.checking import check_from_logits
 from feedfwd.fitting import EVALUATE_ROWS, Options, fit
-from feedfwd.loop import Programs, Rows, Walk, check_rows
+from feedfwd.loop import Programs, Rows, Walk, batches_of, check_rows
 from feedfwd.model import Model
 from feedfwd.progress import check_verbose
 from feedfwd.run import Place, Run, Turn, fingerprint
@@ -190,7 +190,7 @@ class Trainer:
                         "x: an iterable of batches takes no validation_split, sample_weight or "
                         "class_weight; give weights as (x, y, weights)"
                     )
-                source: Rows | Iterable[Any] = _batches(x)
+                source: Rows | Iterable[Any] = batches_of(x)
                 validation = None
             else:
                 split = validation_split if validation_data is None else 0.0
@@ -293,7 +293,7 @@ class Trainer:
         size = EVALUATE_ROWS if batch_size is None else check_count(batch_size, "batch_size")
         parts: Iterable[Rows]
         if y is None:
-            parts = (self._validation(item, False) for item in _batches(x))
+            parts = (self._validation(item, False) for item in batches_of(x))
         else:
             parts = [check_rows(self, x, y, sample_weight, False)]
         asked = _list_of(callbacks)
@@ -373,6 +373,12 @@ class Trainer:
 
         return runs.load(cls, path, custom_objects, device)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return copies.state_of(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        copies.restore(self, state)
+
     def __repr__(self) -> str:
         return f"<Trainer of {self.model!r}>"
 
@@ -383,17 +389,3 @@ def _list_of(callbacks: Any) -> list[Callback]:
     if isinstance(callbacks, (list, tuple)):
         return list(callbacks)
     return [callbacks]  # CallbackList says what is no Callback
-
-
-def _batches(x: Any) -> Iterable[Any]:
-    """An iterable of batches; ValueError for an array, whose targets are missing."""
-    if (
-        hasattr(x, "__array__")
-        or isinstance(x, (str, bytes, Mapping))
-        or not hasattr(x, "__iter__")
-    ):
-        raise ValueError("y: missing; expected targets (or x an iterable of (x, y) batches)")
-    if isinstance(x, (list, tuple)) and not all(isinstance(v, (tuple, list)) for v in x):
-        raise ValueError("y: missing; expected targets (or x an iterable of (x, y) batches)")
-    batches: Iterable[Any] = x
-    return batches

@@ -171,9 +171,8 @@ class Calls(RuleBasedStateMachine):
     @rule(trainer=trainers, after=st.integers(1, 12), reload=st.booleans())
     def interrupted_fit(self, trainer, after, reload):
         model = trainer.model
+        start = copy.deepcopy(trainer)
         try:
-            self.changed_by(model, lambda: model.predict(X[:1]))
-            start = copy.deepcopy(trainer)
             start.fit(X, Y, 8, 2, 0)
         except REFUSED:
             return

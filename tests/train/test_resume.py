@@ -3,6 +3,9 @@ nothing stopped."""
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import feedfwd as ff
 import numpy as np
 import pytest
@@ -187,6 +190,21 @@ def test_a_run_that_stopped_early_stays_stopped(tmp_path):
     keep = ff.callbacks.ModelCheckpoint(path)
     loaded.fit(X, Y, callbacks=[stop, keep], resume=True, **FIT)
     same(loaded, trainer)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+def test_copies_go_on_alike(copied):
+    want = whole()
+    copied(make()).fit(X, Y, **FIT)  # before the first fit too
+    trainer = make()
+    with pytest.raises(HaltError):
+        trainer.fit(X, Y, callbacks=[*watchers(), AtStep(9)], **FIT)
+    twin = copied(trainer)
+    twin.fit(X, Y, callbacks=watchers(), resume=True, **FIT)
+    same(twin, want)
+    assert trainer.optimizer.iterations == 9  # the copy has an optimizer of its own
+    trainer.fit(X, Y, callbacks=watchers(), resume=True, **FIT)
+    same(trainer, want)
 
 
 class Batches:
