@@ -11,7 +11,7 @@ _COMMON = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much],
 }
 settings.register_profile(
-    "quick", max_examples=40, stateful_step_count=25, derandomize=True, **_COMMON
+    "quick", max_examples=30, stateful_step_count=25, derandomize=True, **_COMMON
 )
-settings.register_profile("long", max_examples=4000, stateful_step_count=50, **_COMMON)
+settings.register_profile("long", max_examples=1500, stateful_step_count=50, **_COMMON)
 settings.load_profile("quick")

@@ -333,4 +333,4 @@ class Calls(RuleBasedStateMachine):
 class TestCalls(Calls.TestCase):
     """hypothesis runs it."""
 
-    settings = settings()
+    settings = settings(max_examples=max(20, settings().max_examples // 5))

@@ -167,21 +167,45 @@ def test_values_and_gradients(net):
         within(got.numpy(), gradient, error)
 
 
-@given(networks(), st.sampled_from(OPTIMIZERS))
-def test_a_step_of_an_optimizer(net, name):
-    net = {**net, "dtype": "float64"}
+CHOICES = {
+    "SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
+    "Adam": [{}, {"amsgrad": True}, {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3}],
+    "Adadelta": [{}, {"rho": 0.5, "epsilon": 1e-3}],
+    "Adagrad": [{}, {"initial_accumulator_value": 0.5}],
+    "RMSprop": [{}, {"momentum": 0.9}, {"centered": True}, {"rho": 0.5, "momentum": 0.5}],
+}
+CLIPS = ({}, {"clipnorm": 0.5}, {"clipvalue": 0.01}, {"global_clipnorm": 0.5})
+
+
+@st.composite
+def optimizers(draw):
+    """A name, and arguments that the library and the oracle both take."""
+    name = draw(st.sampled_from(OPTIMIZERS))
+    rate, decay = draw(st.sampled_from([1e-3, 0.1])), draw(st.sampled_from([None, 0.0, 0.1]))
+    chosen = {**draw(st.sampled_from(CHOICES[name])), **draw(st.sampled_from(CLIPS))}
+    return name, {"learning_rate": rate, "weight_decay": decay, **chosen}
+
+
+@given(networks(), optimizers(), st.lists(st.floats(-2, 2), min_size=1, max_size=4))
+def test_steps_of_an_optimizer(net, chosen, factors):
+    net, (name, options) = {**net, "dtype": "float64"}, chosen
     model, (x, y, weight) = build(net), data_of(net)
     with ff.GradientTape() as tape:
         value = loss_of(net)(y, model(x), sample_weight=weight)
-    gradients = tape.gradient(value, model.trainable_variables)
-    want = reference.Optimizer(name).apply(model.get_weights(), [g.numpy() for g in gradients])
-    getattr(ff.optimizers, name)().apply_gradients(
-        zip(gradients, model.trainable_variables, strict=True)
-    )
+    found = [g.numpy() for g in tape.gradient(value, model.trainable_variables)]
+    optimizer = getattr(ff.optimizers, name)(**options)
+    oracle, want = reference.Optimizer(name, **options), model.get_weights()
+    size = [np.abs(w) + 1 for w in want]
+    for factor in factors:
+        gradients = [factor * g for g in found]
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        before, want = want, oracle.apply(want, gradients)
+        size = [s + 10 * np.abs(w - b) for s, w, b in zip(size, want, before, strict=True)]
     u = float(np.finfo(np.float64).eps)
-    for got, w in zip(model.get_weights(), want, strict=True):
-        # A dozen operations on numbers of the step's size, at most 1, and of the weight's.
-        within(got, w, 32 * u * (np.abs(w) + 1))
+    for got, w, s in zip(model.get_weights(), want, size, strict=True):
+        # A few dozen operations a step, on numbers of the weight's and the step's size; a moment
+        # is at most ten steps.
+        within(got, w, 32 * len(factors) * u * s)
 
 
 @given(networks())
