@@ -60,6 +60,7 @@ def fit(
         old = Run(place, settings, None, [])
         trainer.history = History()
     calls = CallbackList([trainer.history, *asked], trainer, params)
+    stop = old.stop_asked or (old.place.stage == "steps" and bool(trainer.stop_training))
     trainer.stop_training = False
     calls.call("on_train_begin", {})
     hand_over(states, asked)
@@ -68,8 +69,17 @@ def fit(
     trainer._totals = old.metrics
     trainer._take_totals()
     trainer._run = old._replace(
-        callbacks=calls.callbacks, in_hooks=False, rate=None, finished=False, metrics=None
+        callbacks=calls.callbacks,
+        in_hooks=False,
+        rate=None,
+        finished=False,
+        metrics=None,
+        stop_asked=stop,
     )
+    trainer.stop_training = trainer.stop_training or stop
+    if old.unsaved is not None:
+        calls.checkpoint(*old.unsaved)
+        trainer._run = trainer._run._replace(unsaved=None)
     progress = Progress(options.verbose, options.epochs)
     fitting = Fitting(trainer, source, validation, calls, progress, options)
     try:
@@ -139,6 +149,7 @@ class Fitting:
 
     def _steps(self, place: Place) -> None:
         walk = Walk(self.trainer, self.calls, self.progress, place.epoch, place.cursor)
+        walk.stopped = self.trainer._run.stop_asked
         if isinstance(self.source, Rows):
             seed, counter = self.trainer.model.seed, place.counter
             order = shuffled(self.source.count, seed, counter) if self.shuffle else None
@@ -148,7 +159,8 @@ class Fitting:
         if walk.stopped and not np.isfinite(walk.mean):
             self._commit(place, stopped=True)
         else:
-            self._commit(place._replace(stage="end"))
+            asked = bool(self.trainer.stop_training)
+            self._commit(place._replace(stage="end"), stop_asked=asked)
 
     def _batches(self, walk: Walk, source: Iterable[Any]) -> None:
         made, value, index = walk.cursor.steps, 0, -1
@@ -191,6 +203,8 @@ class Fitting:
         trainer.history.truncate(epoch)
         self._hooks("on_epoch_end", epoch, logs)
         following = Place(epoch + 1, "begin", place.counter + 1, Cursor())
-        self._commit(following, stopped=bool(trainer.stop_training))
+        stop = bool(trainer.stop_training)
+        self._commit(following, stopped=stop, stop_asked=False, unsaved=(epoch, logs))
         self.calls.checkpoint(epoch, logs)
+        trainer._run = trainer._run._replace(unsaved=None)
         self.progress.end(epoch, logs)

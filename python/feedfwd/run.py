@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Iterable, Sequence
@@ -48,7 +49,9 @@ class Run(NamedTuple):
     states: States  # of the callbacks, before the hooks that are running
     in_hooks: bool = False  # of the begin or end of an epoch: they run again on resume
     rate: Any = None  # the learning rate before the hooks
+    stop_asked: bool = False  # by a hook of a batch, in the epoch that is on
     stopped: bool = False  # by a callback, or by a loss that is not finite
+    unsaved: tuple[int, dict[str, float]] | None = None  # epoch and logs that savers wait for
     finished: bool = False
     metrics: Any = None  # values of the metrics' variables, from a file
     seen: Seen = Seen(0, 0, 0)
@@ -67,9 +70,11 @@ class Run(NamedTuple):
 
 
 def states_of(callbacks: Iterable[Callback]) -> States:
-    """Class name and state of each callback that has one."""
-    found = [(type(c).__name__, c.get_state()) for c in callbacks]
-    return [(name, state) for name, state in found if state]
+    """Class name and state of each callback; copies, where it may go on changing what it gave."""
+    return [
+        (type(c).__name__, c.get_state() if c.replaces_state else copy.deepcopy(c.get_state()))
+        for c in callbacks
+    ]
 
 
 def hand_over(states: States, callbacks: Sequence[Callback]) -> None:
@@ -81,10 +86,13 @@ def hand_over(states: States, callbacks: Sequence[Callback]) -> None:
     free = list(callbacks)
     for name, state in states:
         heir = next((c for c in free if type(c).__name__ == name), None)
+        if heir is None and not state:
+            continue
         if heir is None:
             raise ValueError(f"callbacks: the interrupted fit had a {name}; pass one to finish it")
-        free.remove(heir)
-        heir.set_state(state)
+        free = [c for c in free if c is not heir]
+        if state:
+            heir.set_state(state if heir.replaces_state else copy.deepcopy(state))
 
 
 def fingerprint(rows: Rows | None, start: int = 0) -> int:

@@ -207,6 +207,96 @@ def test_copies_go_on_alike(copied):
     same(trainer, want)
 
 
+class Counting(ff.callbacks.Callback):
+    """Keeps a list that it changes in place; may stop the fit at a batch."""
+
+    def __init__(self, stop_at=None):
+        self.seen, self.stop_at, self.batches = [], stop_at, 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append(epoch)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+        if self.batches == self.stop_at:
+            self.trainer.stop_training = True
+
+    def get_state(self):
+        return {"seen": self.seen, "batches": self.batches} if self.stop_at != 0 else {}
+
+    def set_state(self, state):
+        self.seen, self.batches = list(state["seen"]), state["batches"]
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_states_of_callbacks_of_ones_own(by_file, tmp_path):
+    trainer, first, second = make(), Counting(stop_at=0), Counting()
+    with pytest.raises(HaltError):
+        trainer.fit(X, Y, callbacks=[first, second, AtHook("end", 1)], **FIT)
+    assert second.seen == [0, 1]
+    if by_file:
+        trainer.save(tmp_path / "run")
+        trainer, first, second = ff.Trainer.load(tmp_path / "run"), Counting(0), Counting()
+    first.seen = []
+    trainer.fit(X, Y, callbacks=[first, second], resume=True, **FIT)
+    # The first has no state, so the second's is not given to it; hooks begun ran again, once.
+    assert (first.seen, second.seen) == ([1, 2, 3, 4], [0, 1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_a_stop_asked_for_by_a_batch_is_not_forgotten(by_file, tmp_path):
+    want = make()
+    want.fit(X, Y, callbacks=Counting(stop_at=3), **FIT)
+    trainer = make()
+    with pytest.raises(HaltError):
+        trainer.fit(X, Y, callbacks=[Counting(stop_at=3), AtHook("end", 0)], **FIT)
+    if by_file:
+        trainer.save(tmp_path / "run")
+        trainer = ff.Trainer.load(tmp_path / "run")
+    trainer.fit(X, Y, callbacks=Counting(stop_at=3), resume=True, **FIT)
+    same(trainer, want)
+    assert trainer.optimizer.iterations == 3
+
+
+@pytest.mark.parametrize("best_only", [False, True])
+def test_a_checkpoint_that_failed_is_made_up(best_only, tmp_path, monkeypatch):
+    def keep(folder):
+        path = tmp_path / folder / "run"
+        return ff.callbacks.ModelCheckpoint(path, monitor="loss", save_best_only=best_only)
+
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    trainer = make()
+    moved = tmp_path / "away"
+
+    class Away(ff.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 4 and not moved.exists():
+                (tmp_path / "a").rename(moved)
+
+    want = make()
+    want.fit(X, Y, callbacks=keep("b"), **FIT)
+    with pytest.raises(FileNotFoundError):
+        trainer.fit(X, Y, callbacks=[keep("a"), Away()], **FIT)
+    moved.rename(tmp_path / "a")
+    trainer.fit(X, Y, callbacks=[keep("a")], resume=True, **FIT)
+    found, wanted = (ff.Trainer.load(tmp_path / f / "run") for f in "ab")
+    assert found.history.epoch == wanted.history.epoch == [0, 1, 2, 3, 4]
+    assert found.history.history["loss"] == wanted.history.history["loss"]
+
+
+def test_a_log_goes_on_with_its_own_columns(tmp_path):
+    fit = {**FIT, "validation_freq": 2}
+    make().fit(X, Y, callbacks=ff.callbacks.CSVLogger(tmp_path / "want.csv"), **fit)
+    trainer = make()
+    log = ff.callbacks.CSVLogger(tmp_path / "got.csv")
+    with pytest.raises(HaltError):
+        trainer.fit(X, Y, callbacks=[log, AtHook("end", 1)], **fit)
+    log = ff.callbacks.CSVLogger(tmp_path / "got.csv")
+    trainer.fit(X, Y, callbacks=log, resume=True, **fit)
+    assert (tmp_path / "got.csv").read_bytes() == (tmp_path / "want.csv").read_bytes()
+
+
 class Batches:
     """An iterable of batches that can be iterated again."""
 

@@ -46,6 +46,9 @@ class Callback:
         self.trainer = trainer
         self.model = trainer.model
 
+    # Whether what get_state gave is never changed later, only replaced; else it is copied.
+    replaces_state = False
+
     def get_state(self) -> dict[str, Any]:
         """What a run file keeps of this callback: numbers, strings, arrays, lists and dicts of
         them; ``{}``, the default, for a callback that remembers nothing.

@@ -91,8 +91,8 @@ class ModelCheckpoint(Monitor, Saver):
         self._reset()
 
     def get_state(self) -> dict[str, Any]:
-        """The best so far."""
-        return {"best": self.best}
+        """The best so far, where that matters."""
+        return {"best": self.best} if self.save_best_only else {}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from there."""
@@ -106,7 +106,13 @@ class ModelCheckpoint(Monitor, Saver):
             current = self.current(logs)
             if current is None or not self.improves(current, self.best):
                 return
-            self.best = current
+            before, self.best = self.best, current  # the file holds the new best
+            try:
+                self._write(epoch, logs)
+            except BaseException:
+                self.best = before
+                raise
+            return
         self._write(epoch, logs)
 
     def save_step(self, epoch: int, logs: Logs) -> None:

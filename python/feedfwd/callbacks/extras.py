@@ -84,18 +84,26 @@ class CSVLogger(Callback):
         self._names = None
         first = self.params.get("resumed_at")
         if first is not None and os.path.exists(self.filename):
-            self._write("w", self._kept(int(first)))
+            self._go_on(int(first))
         elif not self.append:
             self._write("w", [])
 
-    def _kept(self, first: int) -> list[list[Any]]:
+    def _go_on(self, first: int) -> None:
+        """Cut off the lines of the epochs from `first` on; the names are those of the file."""
         import csv
+        import io
+
+        from feedfwd.saving import atomic
 
         with open(self.filename, newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file, delimiter=self.separator))
         while rows and rows[-1] and rows[-1][0].isdigit() and int(rows[-1][0]) >= first:
             rows.pop()
-        return list(rows)
+        if rows and rows[0][:1] == ["epoch"]:
+            self._names = rows[0][1:]
+        text = io.StringIO()
+        csv.writer(text, delimiter=self.separator).writerows(rows)
+        atomic.write(os.fspath(self.filename), [text.getvalue().encode()])
 
     def _write(self, mode: str, rows: list[list[Any]]) -> None:
         import csv

@@ -13,6 +13,8 @@ from feedfwd.floating import nearest
 class Monitor(Callback):
     """Compares one number of the logs from epoch to epoch."""
 
+    replaces_state = True
+
     def __init__(self, monitor: str, mode: str, min_delta: float) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode: got {mode!r}, expected 'auto', 'min' or 'max'")
