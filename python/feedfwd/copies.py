@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from feedfwd import _core
 from feedfwd.loop import Programs
-from feedfwd.run import Turn
+from feedfwd.turns import Turn, Whole
 
 if TYPE_CHECKING:
     from feedfwd.trainer import Trainer
 
-_MADE_ANEW = ("_programs", "_fits", "_measures", "_run")
+_MADE_ANEW = ("_programs", "_fits", "_measures", "_whole", "_run")
 
 
 def state_of(trainer: Trainer) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def restore(trainer: Trainer, state: dict[str, Any]) -> None:
     place = run.place._replace(cursor=_core.Cursor(*run.place.cursor))
     trainer._run = run._replace(place=place)
     trainer._programs = Programs()
-    trainer._fits, trainer._measures = Turn("fit"), Turn("evaluate")
+    trainer._fits, trainer._measures, trainer._whole = Turn("fit"), Turn("evaluate"), Whole()
     for variable, slots in zip(trainer.model.variables, state["slots"], strict=True):
         if slots is not None:
             trainer.optimizer.core.set_slots(variable, slots)

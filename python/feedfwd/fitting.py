@@ -143,9 +143,10 @@ class Fitting:
 
     def _begin(self, place: Place) -> None:
         self._hooks("on_epoch_begin", place.epoch, {})
-        self.trainer._reset_metrics(True)
-        cursor = Cursor()
-        self._commit(place._replace(stage="steps", cursor=cursor), seen=Seen(0, 0, 0))
+        with self.trainer._whole.lock:
+            self.trainer._reset_metrics(True)
+            steps = place._replace(stage="steps", cursor=Cursor())
+            self._commit(steps, seen=Seen(0, 0, 0))
 
     def _steps(self, place: Place) -> None:
         walk = Walk(self.trainer, self.calls, self.progress, place.epoch, place.cursor)
@@ -197,7 +198,7 @@ class Fitting:
         logs = Walk(trainer, None, None, epoch, place.cursor).logs()
         first = int(trainer._run.settings["initial_epoch"])
         if self.validation is not None and (epoch + 1 - first) % self.frequency == 0:
-            found = trainer._measure(self.validation, EVALUATE_ROWS, self.calls)
+            found = trainer._measure(self.validation, EVALUATE_ROWS, self.calls, wait=True)
             logs.update({f"val_{name}": value for name, value in found.items()})
         self.logs = logs
         trainer.history.truncate(epoch)

@@ -209,16 +209,17 @@ class Walk:
             if self._hooked and self._callbacks is not None:
                 self._callbacks.call(self._begin, self.cursor.steps, {})
             start = time.perf_counter()
-            losses, bad = program.run(
-                rows.count,
-                batch,
-                step * batch,
-                count,
-                order=order,
-                order_changed=fresh,
-                cursor=self.cursor,
-                **self._rates(count),
-            )
+            with self.trainer._whole.lock:
+                losses, bad = program.run(
+                    rows.count,
+                    batch,
+                    step * batch,
+                    count,
+                    order=order,
+                    order_changed=fresh,
+                    cursor=self.cursor,
+                    **self._rates(count),
+                )
             self._adapt(program, count, time.perf_counter() - start)
             if bad >= 0:
                 size = min(batch, rows.count - (step + bad) * batch)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -119,30 +117,3 @@ def check_settings(run: Run, settings: dict[str, Any]) -> None:
             what = "validation data" if name == "validation" else "x, y or sample_weight"
             raise ValueError(f"resume: {what} differ from those of the interrupted fit")
         raise ValueError(f"resume: {name} is {value!r}, the interrupted fit had {before!r}")
-
-
-class Turn:
-    """Lets one call at a time through, also in a forked child.
-
-    What is entered and left with ``with`` is a plain lock, since no signal can come between its
-    being taken and the block that lets it go.
-
-    >>> turn = Turn("fit")
-    >>> with turn.take():
-    ...     pass
-    """
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._pid, self._lock = os.getpid(), threading.Lock()
-
-    def take(self) -> threading.Lock:
-        """The lock to hold; ValueError while somebody holds it."""
-        if self._pid != os.getpid():  # a fork copied it while another thread held it
-            self._pid, self._lock = os.getpid(), threading.Lock()
-        if self._lock.locked():
-            raise ValueError(
-                f"{self._what}: this Trainer is busy with another {self._what}, of a callback's "
-                "caller or of another thread; one at a time"
-            )
-        return self._lock

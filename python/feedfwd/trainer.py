@@ -16,7 +16,8 @@ from feedfwd.fitting import EVALUATE_ROWS, Options, fit
 from feedfwd.loop import Programs, Rows, Walk, batches_of, check_rows
 from feedfwd.model import Model
 from feedfwd.progress import check_verbose
-from feedfwd.run import Place, Run, Turn, fingerprint
+from feedfwd.run import Place, Run, fingerprint
+from feedfwd.turns import Turn, Whole
 
 _ELSEWHERE = {
     "predict": "trainer.model.predict(x)",
@@ -93,7 +94,7 @@ class Trainer:
         self._totals: Any = None  # for the metrics, once they are resolved
         self._programs = Programs()
         self._run = Run(Place(0, "begin", 0, _core.Cursor()), {}, (), [], finished=True)
-        self._fits, self._measures = Turn("fit"), Turn("evaluate")
+        self._fits, self._measures, self._whole = Turn("fit"), Turn("evaluate"), Whole()
         check_from_logits(model, self.loss)
 
     def __getattr__(self, name: str) -> Any:
@@ -183,7 +184,7 @@ class Trainer:
         validation_split = number(validation_split, "validation_split", 0, 1, open_high=True)
         verbose, resume = check_verbose(verbose), flag(resume, "resume")
         shuffle, check_finite = flag(shuffle, "shuffle"), flag(check_finite, "check_finite")
-        with self._fits.take():
+        with self._fits.take(), self._fits.mine():
             if y is None:
                 if validation_split or sample_weight is not None or class_weight is not None:
                     raise ValueError(
@@ -304,9 +305,9 @@ class Trainer:
         return found
 
     def _measure(
-        self, parts: Rows | Iterable[Rows], batch: int, calls: CallbackList
+        self, parts: Rows | Iterable[Rows], batch: int, calls: CallbackList, wait: bool = False
     ) -> dict[str, float]:
-        with self._measures.take():
+        with self._measures.take(wait), self._measures.mine():
             calls.call("on_test_begin", {})
             self._reset_metrics(False)
             walk = Walk(self, calls, None, None)

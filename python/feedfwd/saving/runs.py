@@ -22,12 +22,13 @@ def save(trainer: Any, path: str | os.PathLike[str], keep_previous: bool = False
     """Write a Trainer; see :meth:`feedfwd.Trainer.save`."""
     target = atomic.check_path(path)
     arrays: dict[str, NDArray[Any]] = {}
-    config = {
-        "model": models.describe(trainer.model, arrays),
-        "trainer": _describe_trainer(trainer),
-        "optimizer": _describe_optimizer(trainer, arrays),
-        "run": _describe_run(trainer, arrays),
-    }
+    with trainer._whole.lock:  # a fit of another thread stands between two steps
+        config = {
+            "model": models.describe(trainer.model, arrays),
+            "trainer": _describe_trainer(trainer),
+            "optimizer": _describe_optimizer(trainer, arrays),
+            "run": _describe_run(trainer, arrays),
+        }
     saving.write(target, config, arrays, keep_previous)
 
 
