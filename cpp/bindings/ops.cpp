@@ -14,6 +14,9 @@ Op op_named(const std::string& name) {
 
 int normal_axis(const py::handle& axis, int rank, const char* argument) {
   const int64_t a = integer(axis, argument);
+  if (rank == 0)
+    throw std::invalid_argument(std::string(argument) + ": got " + std::to_string(a) +
+                                " for a scalar, which has no axes");
   if (a < -rank || a >= rank)
     throw std::invalid_argument(std::string(argument) + ": got " + std::to_string(a) +
                                 ", expected " + std::to_string(-rank) + " to " +
@@ -73,17 +76,17 @@ Arg reshaped(const Arg& x, const Shape& shape) {
 }  // namespace
 
 Tensor op_matmul(const py::handle& a, const py::handle& b) {
-  const Loose x = loosen(a, "a"), y = loosen(b, "b");
+  const Loose x = loosen(a, "x1"), y = loosen(b, "x2");
   const DType t = promote({&x, &y});
   if (x.is_weak() || y.is_weak())
     throw std::invalid_argument("matmul: got a scalar, expected arrays of at least one axis");
   if (!is_float(t))
     throw TypeError(std::string("matmul: got ") + name_of(t) + ", expected float32 or float64");
-  Arg left = settle(x, t, "a"), right = settle(y, t, "b");
+  Arg left = settle(x, t, "x1"), right = settle(y, t, "x2");
   const Shape sa = left.type().shape, sb = right.type().shape;
   if (sa.rank == 0 || sb.rank == 0 || sb.rank > 2)
     throw std::invalid_argument("matmul: got shapes " + sa.str() + " and " + sb.str() +
-                                ", expected a of one or more axes and b of one or two");
+                                ", expected x1 of one or more axes and x2 of one or two");
   if (!sa.batch && !sb.batch && sa[-1] != sb[0])  // before vectors become matrices
     throw std::invalid_argument("matmul: shapes " + sa.str() + " and " + sb.str() +
                                 " came, equal inner extents expected");

@@ -41,8 +41,7 @@ TEAM_PYTHON = ["tests/robustness/test_concurrency.py"]
 # Arithmetic of one number at a time, without memory or threads; and grids over every size.
 LONG_CPP = ["ulp", "test_math", "test_gemm", "test_golden_run_generic"]
 QUICK_PYTHON = [
-    "tests/robustness",
-    "tests/train/test_resume.py",
+    "tests/robustness/test_bad_input.py",
     "tests/unit/test_saving.py",
     "tests/unit/test_tape.py",
     "tests/unit/test_random.py",
