@@ -78,8 +78,7 @@ def _check_target(path: str, target: str) -> int | None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"path: {path!r} is no regular file")
-    if not os.access(target, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    os.close(os.open(target, os.O_WRONLY | _CLOEXEC))  # who protects a file wants to keep it
     return stat.S_IMODE(found.st_mode)
 
 
