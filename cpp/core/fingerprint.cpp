@@ -31,21 +31,25 @@ uint64_t mixed(uint64_t h) {
   return h ^ (h >> 32);
 }
 
+// The word is multiplied before it meets the lane: else a flip of its highest bit stays one bit,
+// which a flip of one bit 64 bytes on takes back.
+uint64_t step(uint64_t lane, uint64_t w, size_t i) {
+  return std::rotl(lane + w * kOdd[i], 31) * kOdd[7 - i];
+}
+
 }  // namespace
 
 uint64_t fingerprint(const void* data, size_t bytes, uint64_t seed) {
   const auto* at = static_cast<const unsigned char*>(data);
-  // Eight lanes that do not wait for one another; a rotation brings high bits back down.
+  // Eight lanes that do not wait for one another; the rotation brings high bits back down.
   std::array<uint64_t, 8> lanes;
   for (size_t i = 0; i < 8; ++i) lanes[i] = seed ^ kOdd[i];
   size_t left = bytes;
   for (; left >= 64; left -= 64, at += 64)
-    for (size_t i = 0; i < 8; ++i)
-      lanes[i] = (std::rotl(lanes[i], 31) ^ word(at + 8 * i)) * kOdd[7 - i];
+    for (size_t i = 0; i < 8; ++i) lanes[i] = step(lanes[i], word(at + 8 * i), i);
   std::array<unsigned char, 64> tail{};
   if (left > 0) std::memcpy(tail.data(), at, left);
-  for (size_t i = 0; i < 8; ++i)
-    lanes[i] = (std::rotl(lanes[i], 31) ^ word(tail.data() + 8 * i)) * kOdd[7 - i];
+  for (size_t i = 0; i < 8; ++i) lanes[i] = step(lanes[i], word(tail.data() + 8 * i), i);
   uint64_t h = mixed(seed + bytes);
   for (const uint64_t lane : lanes) h = mixed(h ^ mixed(lane)) + kOdd[2];
   return mixed(h);

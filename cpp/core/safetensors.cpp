@@ -35,8 +35,14 @@ constexpr std::array<FileDtype, 12> kDtypes = {{{"BOOL", 1},
 
 [[noreturn]] void fail(const std::string& what) { throw std::invalid_argument("header: " + what); }
 
+// Cut between two characters, and without those that would end or break the sentence.
 std::string quoted(const std::string& name) {
-  return "'" + (name.size() <= 60 ? name : name.substr(0, 57) + "...") + "'";
+  size_t end = name.size() <= 60 ? name.size() : 57;
+  while (end < name.size() && (name[end] & 0xC0) == 0x80) --end;
+  std::string shown = name.substr(0, end);
+  for (char& c : shown)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  return "'" + shown + (end < name.size() ? "...'" : "'");
 }
 
 // "key": before each value; false after the last one.

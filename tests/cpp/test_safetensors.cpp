@@ -1,4 +1,5 @@
 // The header of model files: good ones are read right, no bad one is believed or ends in a crash.
+#include <algorithm>
 #include <set>
 #include <stdexcept>
 
@@ -41,6 +42,9 @@ void good_headers() {
   CHECK(h.entries[1].name == "b" && h.entries[1].shape == std::vector<int64_t>({2, 3}));
   CHECK(h.entries[2].name == "none" && h.entries[2].begin == 32);
   CHECK(refusal("{}", 0).empty());
+  const std::string borders = R"({"__metadata__":{"k":"\u07ff\u0800"}})";
+  CHECK(parse_safetensors(borders, size_of_file(borders, 0)).metadata[0].second ==
+        "\xDF\xBF\xE0\xA0\x80");
   CHECK(refusal(R"({"__metadata__":{}})", 0).empty());
   CHECK(refusal("{\"\xE2\x82\xAC\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1)
             .empty());
@@ -109,6 +113,10 @@ void bad_headers() {
       {R"({"\udc00":{}})", 0, "first half"},
       {R"({"\u12g4":{}})", 0, "hexadecimal"},
       {"{\"\n\":{}}", 0, "control character"},
+      {"{\"\x1F\":{}}", 0, "control character"},
+      {R"({"\ud800\ue000":{}})", 0, "second half"},
+      {"{\"\xE2\x28\xA1\":{}}", 0, "UTF-8"},
+      {"{\"\xF0\x8F\xBF\xBF\":{}}", 0, "UTF-8"},
       {"{\"\xC0\x80\":{}}", 0, "UTF-8"},
       {"{\"\xE0\x80\x80\":{}}", 0, "UTF-8"},
       {"{\"\xED\xA0\x80\":{}}", 0, "UTF-8"},
@@ -121,6 +129,42 @@ void bad_headers() {
     if (!CHECK(said.find(c.why) != std::string::npos))
       std::printf("  %s\n  said: %s\n", c.header.substr(0, 120).c_str(), said.c_str());
   }
+}
+
+// What the messages show of a name stays UTF-8, on one line, and does not end at a zero.
+void names_in_messages() {
+  const auto said = [](const std::string& name) { return refusal("{\"" + name + "\":{}}", 0); };
+  std::string accents, euros;
+  for (int i = 0; i < 40; ++i) accents += "\xC3\xA9";
+  for (int i = 0; i < 40; ++i) euros += "\xE2\x82\xAC";
+  CHECK(said(accents) ==
+        "header: '" + accents.substr(0, 56) + "...' lacks dtype, shape or data_offsets");
+  CHECK(said(euros) ==
+        "header: '" + euros.substr(0, 57) + "...' lacks dtype, shape or data_offsets");
+  CHECK(said(R"(a\u0000\n\u007fb)") == "header: 'a???b' lacks dtype, shape or data_offsets");
+}
+
+// Memory that ends where the header ends: a character cut off there is not read any further.
+void cut_in_a_character() {
+  const std::string text = "{\"\xF0\x9F\x98\x80";
+  for (size_t n = 2; n <= text.size(); ++n) {
+    const std::vector<char> exact(text.begin(), text.begin() + static_cast<long>(n));
+    bool refused = false;
+    try {
+      parse_safetensors(std::string_view(exact.data(), n), size_of_file("", 0) + 100);
+    } catch (const std::invalid_argument&) {
+      refused = true;
+    }
+    CHECK(refused);
+  }
+}
+
+void too_many() {
+  std::string many = "{";
+  for (int i = 0; i <= 1'000'000; ++i)
+    many += (i == 0 ? "\"" : ",\"") + std::to_string(i) +
+            R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
+  CHECK(refusal(many + "}", 0).find("more than 1000000 arrays") != std::string::npos);
 }
 
 void lengths() {
@@ -158,8 +202,8 @@ void hashes() {
   for (int i = 0; i < 200; ++i) bytes[i] = static_cast<unsigned char>(i * 37 + 11);
   // From the formula written again in tests/unit/test_files_core.py.
   const std::pair<size_t, uint64_t> known[] = {
-      {0, 0xBE6A19FFA620CEEDULL},  {1, 0xC77290696AD8ADF6ULL},  {63, 0xADD4D3B983F3548BULL},
-      {64, 0x98A1D63951724EB6ULL}, {65, 0x5D8F278DB496E12BULL}, {200, 0x48C3F670AD7AB76CULL}};
+      {0, 0xBE6A19FFA620CEEDULL},  {1, 0x3B9202E94D6CC9B6ULL},  {63, 0x7E9C3CBE853BDDBEULL},
+      {64, 0x69A3023075CA1D17ULL}, {65, 0x2816F0FBFC6C9609ULL}, {200, 0xC1B7CC7B2D074804ULL}};
   for (const auto& [n, value] : known) CHECK(fingerprint(bytes, n, 3) == value);
   std::set<uint64_t> seen;
   for (size_t n = 0; n <= 200; ++n) seen.insert(fingerprint(bytes, n, 0));
@@ -177,6 +221,22 @@ void hashes() {
     changed += flips;
   }
   CHECK(changed / 1600 > 31.5 && changed / 1600 < 32.5);
+  // Nor do two flipped bits take each other back, or give what two others give.
+  std::vector<uint64_t> pairs;
+  const auto flip = [&](int bit) {
+    bytes[bit / 8] = static_cast<unsigned char>(bytes[bit / 8] ^ 1 << bit % 8);
+  };
+  for (int i = 0; i < 1600; ++i) {
+    flip(i);
+    for (int j = 0; j <= i; ++j) {  // j == i: the data as they were, kept once
+      flip(j);
+      if (j < i || i == 0) pairs.push_back(fingerprint(bytes, 200, 7));
+      flip(j);
+    }
+    flip(i);
+  }
+  std::sort(pairs.begin(), pairs.end());
+  CHECK(std::adjacent_find(pairs.begin(), pairs.end()) == pairs.end());
 }
 
 }  // namespace
@@ -184,6 +244,9 @@ void hashes() {
 int main() {
   good_headers();
   bad_headers();
+  names_in_messages();
+  cut_in_a_character();
+  too_many();
   lengths();
   damage();
   hashes();

@@ -39,8 +39,8 @@ def hashed(data, seed):
     ]
     for block in blocks:
         for i, word in enumerate(struct.unpack("<8Q", block)):
-            turned = (lanes[i] << 31 | lanes[i] >> 33) & MASK
-            lanes[i] = (turned ^ word) * ODD[7 - i] & MASK
+            lane = lanes[i] + word * ODD[i] & MASK
+            lanes[i] = (lane << 31 | lane >> 33) * ODD[7 - i] & MASK
     h = mixed((seed + len(data)) & MASK)
     for lane in lanes:
         h = mixed(h ^ mixed(lane)) + ODD[2] & MASK
@@ -57,6 +57,25 @@ def test_fingerprint_is_its_formula():
     assert _core.fingerprint(array) == _core.fingerprint(array.tobytes())
     with pytest.raises(ValueError, match="contiguous"):
         _core.fingerprint(array.T)
+
+
+def test_a_name_in_a_message_is_cut_between_characters():
+    for name in ("\u00e9" * 40, "\u20ac" * 40, "\U0001f600" * 20, "a\0b"):
+        header = json.dumps({name: {}}).encode()
+        with pytest.raises(ValueError, match="lacks dtype, shape or data_offsets") as caught:
+            _core.parse_safetensors(header, 8 + len(header))
+        assert type(caught.value) is ValueError
+
+
+def test_two_changes_do_not_cancel():
+    rng = np.random.default_rng(2)
+    for dtype, first, second in (("float64", 3, 11), ("float32", 7, 22), ("uint8", 15, 75)):
+        data = rng.integers(0, 2, 256).astype(dtype)
+        bytes_ = data.view(np.uint8).reshape(-1, data.itemsize)
+        before = _core.fingerprint(data)
+        bytes_[first, -1] ^= 128  # the sign
+        bytes_[second, 3 if dtype != "uint8" else 0] ^= 64
+        assert _core.fingerprint(data) != before
 
 
 def theirs(data):
