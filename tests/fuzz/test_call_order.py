@@ -190,8 +190,12 @@ class Calls(RuleBasedStateMachine):
         assert len(history.epoch) == (max(done, epochs) if resume else epochs)
         assert all(len(v) == len(history.epoch) for v in history.history.values())
 
-    @rule(trainer=trainers, after=st.integers(1, 12), reload=st.booleans())
-    def interrupted_fit(self, trainer, after, reload):
+    @rule(
+        trainer=trainers,
+        after=st.integers(1, 12),
+        how=st.sampled_from(["itself", "file", "pickle", "deepcopy"]),
+    )
+    def interrupted_fit(self, trainer, after, how):
         model = trainer.model
         start = copy.deepcopy(trainer)
         try:
@@ -201,9 +205,13 @@ class Calls(RuleBasedStateMachine):
         try:
             trainer.fit(X, Y, 8, 2, 0, callbacks=Halt(after))
         except KeyError:
-            if reload:
+            if how == "file":
                 trainer.save(f"{self.path.name}/run")
                 trainer = ff.Trainer.load(f"{self.path.name}/run")
+            elif how == "pickle":
+                trainer = pickle.loads(pickle.dumps(trainer))
+            elif how == "deepcopy":
+                trainer = copy.deepcopy(trainer)
             trainer.fit(X, Y, 8, 2, 0, resume=True)
         finally:
             self.changed(model)
