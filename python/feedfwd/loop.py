@@ -67,6 +67,19 @@ def output_shape(
     return tuple(found[0].shape)
 
 
+class _Same:
+    """A key for one object, which it keeps alive, so that no other takes its place."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.thing is self.thing
+
+
 class Programs:
     """The traced programs of one Trainer, one per kind of pass and of data."""
 
@@ -92,7 +105,9 @@ class Programs:
         excluded = trainer.optimizer.excluded(trainer.model.trainable_variables) if decay else []
         spared = tuple(id(v) for v in excluded)
         structure = trainer.model._structure
-        key = (structure, training, capacity, kinds, rows.weights is None, trained, decay, spared)
+        by = (_Same(trainer.loss), _Same(trainer.optimizer.core if training else None))
+        sizes = (capacity, kinds, rows.weights is None)
+        key = (structure, training, *sizes, trained, decay, spared, *by)
         if key not in self._made or not self._made[key].is_current:
             self._made = {k: p for k, p in self._made.items() if k[0] is structure and p.is_current}
             self._made[key] = _trace(trainer, rows, capacity, training)

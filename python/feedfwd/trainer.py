@@ -202,13 +202,15 @@ class Trainer:
                 validation = self._validation(validation_data, check_finite)
             rows = source if isinstance(source, Rows) else None
             settings = {
+                "rows": None if rows is None else rows.count,
+                "data": fingerprint(rows),
+                "validation": fingerprint(validation),
+                "optimizer": type(self.optimizer).__name__,
+                "loss": type(self.loss).__name__,
                 "batch_size": int(batch_size) if rows is not None else 0,
                 "shuffle": bool(shuffle),
                 "validation_freq": int(validation_freq),
                 "initial_epoch": int(initial_epoch),
-                "rows": None if rows is None else rows.count,
-                "data": fingerprint(rows),
-                "validation": fingerprint(validation),
             }
             asked = _list_of(callbacks)
             options = Options(epochs, verbose, check_finite, resume)

@@ -297,6 +297,24 @@ def test_a_log_goes_on_with_its_own_columns(tmp_path):
     assert (tmp_path / "got.csv").read_bytes() == (tmp_path / "want.csv").read_bytes()
 
 
+def test_another_optimizer_between_two_fits():
+    want = make("sgd")
+    want.model.predict(X)
+    start = want.model.get_weights()
+    want.fit(X, Y, **FIT)
+    trainer = make("adam")
+    trainer.fit(X, Y, **FIT)
+    with pytest.raises(ValueError, match="optimizer is 'SGD', the interrupted fit had 'Adam'"):
+        trainer.optimizer = OPTIMIZERS["sgd"]()
+        trainer.fit(X, Y, resume=True, **{**FIT, "epochs": 9})
+    trainer.model.set_weights(start)
+    trainer.model._dropout_counters()[0].assign(0)
+    trainer._run = make()._run  # the first shuffle again
+    trainer.fit(X, Y, **FIT)
+    same(trainer, want)
+    assert trainer.optimizer.iterations == want.optimizer.iterations == 30
+
+
 class Batches:
     """An iterable of batches that can be iterated again."""
 
