@@ -38,13 +38,15 @@ LEFT_OUT = {
 # Programs over the team of threads, and the team itself.
 TEAM_CPP = ["test_threads", "test_golden_run", "test_golden_run_generic", "test_cpu_program"]
 TEAM_PYTHON = ["tests/robustness/test_concurrency.py"]
-# Arithmetic of one number at a time, without memory or threads; and grids over every size.
-LONG_CPP = ["ulp", "test_math", "test_gemm", "test_golden_run_generic"]
+QUICK_CPP = [
+    *("test_threads", "test_cpu_program", "test_rows", "test_kernels"),
+    *("test_plan", "test_guard", "test_safetensors"),
+]
+QUICK_TEAM_CPP = ["test_threads", "test_cpu_program"]
 QUICK_PYTHON = [
     "tests/robustness/test_bad_input.py",
     "tests/unit/test_saving.py",
     "tests/unit/test_tape.py",
-    "tests/unit/test_random.py",
 ]
 
 
@@ -82,7 +84,7 @@ class Build:
             options["Python_EXECUTABLE"] = sys.executable
             options["pybind11_DIR"] = pybind11.get_cmake_dir()
         flags = [f"-D{name}={value}" for name, value in options.items()]
-        command = [self.tool("cmake"), "-S", ROOT, "-B", self.dir, "-G", "Ninja", *flags]
+        command = [self.tool("cmake"), "-S", str(ROOT), "-B", str(self.dir), "-G", "Ninja", *flags]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         subprocess.run([self.tool("cmake"), "--build", self.dir, "--target", *targets], check=True)
         print(f"{self.dir.name}: built in {seconds_since(start)}", flush=True)
@@ -186,11 +188,12 @@ def run(part: str, build: Build) -> bool:
             return build.pytest(TEAM_PYTHON)
         return build.pytest(QUICK_PYTHON if build.quick else ["tests"])
     if kind == "threads":
-        return build.cpp(TEAM_CPP)
+        return build.cpp(QUICK_TEAM_CPP if build.quick else TEAM_CPP)
+    if build.quick:
+        return build.cpp(QUICK_CPP)
     names = [path.stem for path in sorted((ROOT / "tests" / "cpp").glob("test_*.cpp"))]
-    names = [name for name in names if not name.endswith("_isa")] + ["ulp"]
-    names.append("test_golden_run_generic")
-    return build.cpp([n for n in names if not (build.quick and n in LONG_CPP)])
+    names = [name for name in names if not name.endswith("_isa")]
+    return build.cpp([*names, "ulp", "test_golden_run_generic"])
 
 
 def main() -> int:
