@@ -45,11 +45,12 @@ def fit(
         "validates": validation is not None,
     }
     CallbackList(asked, trainer, params)  # all of them are callbacks, and know their trainer
-    restored = [c.restore() for c in asked if isinstance(c, BackupAndRestore)]
+    settings = {**settings, "begun_at": trainer._run.place.next_counter()}
+    restored = [c.restore(settings) for c in asked if isinstance(c, BackupAndRestore)]
     old = trainer._run
     states: States = []
     if (options.resume or any(restored)) and old.settings:
-        check_settings(old, {**settings, "initial_epoch": old.settings["initial_epoch"]})
+        check_settings(old, settings)
         params["resumed_at"] = old.place.epoch
         states = old.states_now()
         # The hooks below may reset the callbacks whose states these are.

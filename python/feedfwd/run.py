@@ -111,6 +111,8 @@ def check_settings(run: Run, settings: dict[str, Any]) -> None:
         )
     for name, value in settings.items():
         before = run.settings.get(name)
+        if name in ("initial_epoch", "begun_at"):  # those of the interrupted fit hold
+            continue
         if before == value:
             continue
         if name in ("rows", "data", "validation"):

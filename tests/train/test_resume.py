@@ -421,10 +421,36 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
         ff.Trainer.load(path)
 
 
+def test_one_backup_folder_for_two_fits(tmp_path):
+    def program(halt=None):
+        trainer = make()
+        backup = ff.callbacks.BackupAndRestore(tmp_path)
+        trainer.fit(X, Y, callbacks=backup, **{**FIT, "epochs": 2})
+        trainer.fit(X, Y, callbacks=[backup, *([halt] if halt else [])], **{**FIT, "epochs": 3})
+        return trainer
+
+    want = program()
+    with pytest.raises(HaltError):
+        program(AtStep(9))
+    same(program(), want)  # the first fit has no use for the backup of the second
+    assert want.optimizer.iterations == 30
+
+
+def test_a_refused_backup_changes_nothing(tmp_path):
+    backup = ff.callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
+    make().fit(X, Y, callbacks=backup, **FIT)
+    trainer = make()
+    before = [w.tobytes() for w in trainer.model.get_weights()]
+    with pytest.raises(ValueError, match="x, y or sample_weight differ"):
+        trainer.fit(X + 1, Y, callbacks=backup, **FIT)
+    assert [w.tobytes() for w in trainer.model.get_weights()] == before
+    assert trainer.optimizer.iterations == 0 and trainer.history.epoch == []
+
+
 def test_backup_of_something_else_is_refused(tmp_path):
     backup = ff.callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
     make().fit(X, Y, callbacks=backup, **FIT)
-    with pytest.raises(ValueError, match="another optimizer"):
+    with pytest.raises(ValueError, match="optimizer is 'SGD', the interrupted fit had 'Adam'"):
         make("sgd").fit(X, Y, callbacks=backup, **FIT)
     other = ff.Trainer(ff.Sequential([ff.layers.Dense(2)], seed=0), loss="mse")
     with pytest.raises(ValueError, match="another model"):

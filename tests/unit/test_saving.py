@@ -284,8 +284,9 @@ def test_short_writes_are_finished(tmp_path, monkeypatch):
 
 def test_targets(tmp_path):
     model = sequential()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as raised:
         model.save(tmp_path / "none" / "m")
+    assert raised.value.filename == str(tmp_path / "none" / "m")
     with pytest.raises(IsADirectoryError):
         model.save(tmp_path)
     for bad in (None, 3, 2.5, [], open):

@@ -140,6 +140,8 @@ class BackupAndRestore(Saver):
     A program that was killed is simply started again: the same ``fit`` then begins at the last
     backup and ends with the bits of a run that nothing interrupted.
 
+    A backup that another fit of the same program wrote is passed over, and replaced.
+
     Args:
         backup_dir: a folder for the backup alone; made if it is missing.
         save_freq: ``"epoch"`` (default), or a number of steps of the optimizer.
@@ -180,15 +182,14 @@ class BackupAndRestore(Saver):
         """The file of the backup."""
         return os.path.join(self.backup_dir, "backup.safetensors")
 
-    def restore(self) -> bool:
-        """Put the backup into the trainer; False where there is none."""
+    def restore(self, settings: dict[str, Any]) -> bool:
+        """Put the backup into the trainer; False where there is none of this fit."""
         from feedfwd.saving import runs
         from feedfwd.saving.atomic import PREVIOUS
 
         if not (os.path.exists(self.path) or os.path.exists(self.path + PREVIOUS)):
             return False
-        runs.restore(self.trainer, self.path)
-        return True
+        return runs.restore(self.trainer, self.path, settings)
 
     def save_epoch(self, epoch: int, logs: Logs) -> None:
         """Write the backup, if it is time."""

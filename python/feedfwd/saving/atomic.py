@@ -58,14 +58,20 @@ def write(path: str, pieces: Iterable[bytes | memoryview], keep_previous: bool =
     folder, base = os.path.split(target)
     prefix = f".{base[:64]}."
     _sweep(folder, prefix)
-    with _temporary(folder, prefix, mode) as (fd, name):
-        for piece in pieces:
-            _write_all(fd, memoryview(piece).cast("B"))
-        os.fsync(fd)
-        if keep_previous and mode is not None:
-            _keep(target, folder, prefix)
-        os.replace(name, target)
-    _sync_folder(folder)
+    try:
+        with _temporary(folder, prefix, mode) as (fd, name):
+            for piece in pieces:
+                _write_all(fd, memoryview(piece).cast("B"))
+            os.fsync(fd)
+            if keep_previous and mode is not None:
+                _keep(target, folder, prefix)
+            os.replace(name, target)
+        _sync_folder(folder)
+    except OSError as error:
+        # Nobody knows the temporary file's name.
+        if error.filename is not None and prefix in str(error.filename):
+            error.filename, error.filename2 = path, None
+        raise
 
 
 def _check_target(path: str, target: str) -> int | None:

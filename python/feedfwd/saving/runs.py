@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from feedfwd import _core, saving
 from feedfwd.arguments import count as check_count
 from feedfwd.layers import configs
-from feedfwd.run import Place, Run, Seen
+from feedfwd.run import Place, Run, Seen, check_settings
 from feedfwd.saving import atomic, models, nest
 
 Found = Mapping[str, NDArray[Any]]
@@ -117,14 +117,23 @@ def load(
     return saving.load(path, make, callers=4)
 
 
-def restore(trainer: Any, path: str) -> None:
+def restore(trainer: Any, path: str, settings: dict[str, Any]) -> bool:
     """Put the run of a file into a Trainer made like the one that wrote it.
 
-    Raises:
-        ValueError: the file is damaged, or of another model, loss or optimizer.
-    """
+    False, and nothing is changed, where another of the trainer's fits wrote it than the one that
+    begins now.
 
-    def put(config: Any, arrays: Found) -> None:
+    Raises:
+        ValueError: the file is damaged, or of another model, loss, optimizer or other data;
+            nothing was changed.
+    """
+    schedule = type(trainer.optimizer.learning_rate)
+    custom = {schedule.__name__: schedule} if hasattr(schedule, "from_config") else {}
+
+    def put(config: Any, arrays: Found) -> bool:
+        run = _working(lambda: _read_run(config, arrays, custom))
+        if run.settings.get("begun_at") != trainer._run.place.next_counter():
+            return False
         own = models.describe(trainer.model, {})
         other = config.get("model")
         same = isinstance(other, dict) and all(
@@ -132,20 +141,18 @@ def restore(trainer: Any, path: str) -> None:
         )
         if not same or config.get("trainer") != _describe_trainer(trainer):
             raise ValueError("the file is of another model, loss or metrics than this Trainer's")
-        if config["optimizer"]["class_name"] != type(trainer.optimizer).__name__:
-            raise ValueError("the file is of another optimizer than this Trainer's")
-        schedule = type(trainer.optimizer.learning_rate)
-        own = {schedule.__name__: schedule} if hasattr(schedule, "from_config") else {}
-        rate = configs.revive(config["optimizer"]["config"]["learning_rate"], own)
+        check_settings(run, settings)
 
         def work() -> None:
+            rate = configs.revive(config["optimizer"]["config"]["learning_rate"], custom)
             models.set_values(trainer.model, other, arrays)
             trainer.optimizer.learning_rate = rate
-            _set_state(trainer, config, arrays, own)
+            _set_state(trainer, config, arrays, custom)
 
         _working(work)
+        return True
 
-    saving.load(path, put)
+    return bool(saving.load(path, put, callers=7))
 
 
 def _working(make: Any) -> Any:
@@ -182,7 +189,14 @@ def _class_of(given: dict[str, Any]) -> dict[str, Any]:
 def _set_state(
     trainer: Any, config: Any, arrays: Found, custom_objects: Mapping[str, Any] | None
 ) -> None:
+    run = _read_run(config, arrays, custom_objects)
+    history = nest.unpack(config["run"]["state"], arrays)["history"]
     _set_optimizer(trainer, config["optimizer"], arrays)
+    trainer.history._set_state(history)
+    trainer._run = run
+
+
+def _read_run(config: Any, arrays: Found, custom_objects: Mapping[str, Any] | None) -> Run:
     state = nest.unpack(config["run"]["state"], arrays)
     epoch, stage, counter = state["place"]
     if stage not in ("begin", "steps", "end"):
@@ -194,8 +208,7 @@ def _set_state(
     rate = state["rate"]
     if isinstance(rate, dict):
         rate = configs.revive(rate, custom_objects)
-    trainer.history._set_state(state["history"])
-    trainer._run = Run(
+    return Run(
         place=Place(epoch, stage, counter, _core.Cursor(steps, rows, total)),
         settings=dict(state["settings"]),
         callbacks=None,
