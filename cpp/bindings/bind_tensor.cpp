@@ -1,4 +1,5 @@
 // Tensor and Variable: attributes, conversion, operators.
+#include "gil.h"
 #include "ops.h"
 
 namespace feedfwd::bindings {
@@ -216,7 +217,8 @@ Variable pending_variable(const py::handle& shape, const std::string& dtype, boo
       make_variable({parse_dtype(py::str(dtype), "dtype"), extents}, name, trainable);
   const std::weak_ptr<VariableImpl> weak = v;
   v->make = [make, weak](VariableImpl& self) {
-    py::array values = make(py::cast(weak.lock())).cast<py::array>();
+    const py::object asked = py::cast(weak.lock());
+    py::array values = call_out([&] { return make(asked); }).cast<py::array>();
     values = values.attr("astype")(numpy_dtype(self.type.dtype), py::arg("order") = "C")
                  .cast<py::array>();
     if (values.size() != self.type.shape.count())

@@ -1,5 +1,7 @@
 #include "convert.h"
 
+#include "gil.h"
+
 #include <cmath>
 #include <limits>
 
@@ -56,8 +58,8 @@ Tensor from_array(py::array array, DType dtype, const char* argument) {
 }
 
 Tensor array_tensor(const py::handle& x, const char* argument, bool python_data) {
-  const py::array array =
-      py::module_::import("feedfwd.data").attr("as_array")(x, argument).cast<py::array>();
+  const py::object as_array = py::module_::import("feedfwd.data").attr("as_array");
+  const py::array array = call_out([&] { return as_array(x, argument); }).cast<py::array>();
   const std::string kind = py::str(array.dtype().attr("kind"));
   const std::string name = py::str(array.dtype().attr("name"));
   const std::optional<DType> data = dtype_named(name);
@@ -138,7 +140,7 @@ int64_t integer(const py::handle& x, const char* argument) {
 std::string where_we_are() {
   const py::object hook = py::module_::import("feedfwd._core").attr("_layer_name");
   if (hook.is_none()) return "";
-  const py::object name = hook();
+  const py::object name = call_out([&] { return hook(); });
   return name.is_none() ? "" : "layer '" + std::string(py::str(name)) + "': ";
 }
 

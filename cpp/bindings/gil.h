@@ -24,6 +24,12 @@ class Callout {
 #endif
 };
 
+template <class F>
+py::object call_out(F f) {
+  [[maybe_unused]] const Callout out;
+  return f();
+}
+
 // Runs `f` with the interpreter, whoever calls; not at all once the process ends.
 void with_interpreter(void (*f)(void*), void* what);
 

@@ -1,3 +1,6 @@
+#include <stdexcept>
+#include <system_error>
+
 #include "convert.h"
 #include "core/tensor.h"
 #include "cpu/dispatch.h"
@@ -15,6 +18,10 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
       if (p) std::rethrow_exception(p);
     } catch (const feedfwd::TypeError& e) {
       py::set_error(PyExc_TypeError, e.what());
+    } catch (const std::length_error&) {  // a container larger than any memory
+      PyErr_NoMemory();
+    } catch (const std::system_error& e) {  // no threads left, for example
+      py::set_error(PyExc_OSError, e.what());
     }
   });
   feedfwd::active_isa();  // an unavailable FEEDFWD_ISA is an error here
