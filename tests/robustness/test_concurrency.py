@@ -107,7 +107,7 @@ def test_weights_are_set_at_once():
 
 
 def test_weights_are_read_at_once():
-    model, x = network(1), rows()
+    model, x = network(1, width=500), rows()
     model.predict(x)
     sets = [[np.full_like(w, value) for w in model.get_weights()] for value in (1, 2)]
     stop = threading.Event()
