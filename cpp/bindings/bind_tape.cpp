@@ -1,3 +1,4 @@
+#include "core/cost.h"
 #include "ops.h"
 
 namespace feedfwd::bindings {
@@ -76,6 +77,10 @@ void bind_trace(py::module_& m) {
             return result;
           },
           py::arg("target"), py::arg("sources"), py::arg("sharded") = false)
+      .def("__len__", [](const TraceImpl& t) { return t.graph.nodes().size(); })
+      .def(
+          "flops", [](const TraceImpl& t, size_t first) { return flops_of(t.graph, first); },
+          py::arg("first_node") = 0)
       .def("__str__", [](const TraceImpl& t) { return t.graph.str(); });
 }
 

@@ -130,17 +130,20 @@ void bind_common(Class& cls) {
   bind_operators(cls);
 }
 
-std::string values_text(const py::array& values) {
+// `head`, the values with their lines under one another, and the end.
+std::string with_values(std::string head, const py::array& values) {
+  head += ", values=";
   const py::object np = py::module_::import("numpy");
-  return py::str(
-      np.attr("array2string")(values, py::arg("threshold") = 20, py::arg("separator") = ", "));
+  const py::object text = np.attr("array2string")(
+      values, py::arg("threshold") = 20, py::arg("separator") = ", ", py::arg("prefix") = head);
+  return head + std::string(py::str(text)) + ">";
 }
 
 std::string tensor_repr(const TensorImpl& t) {
   const std::string head =
       "<Tensor shape=" + t.type.shape.str() + ", dtype=" + name_of(t.type.dtype);
   if (t.kind != TensorImpl::Kind::concrete) return head + ", symbolic>";
-  return head + ", values=" + values_text(to_numpy(t)) + ">";
+  return with_values(head, to_numpy(t));
 }
 
 // `value` with exactly the variable's shape, in its dtype.
@@ -292,8 +295,7 @@ void bind_tensor(py::module_& m) {
   variable.def("__repr__", [](const VariableImpl& v) {
     const std::string head = "<Variable '" + v.name + "' shape=" + v.type.shape.str() +
                              ", dtype=" + name_of(v.type.dtype);
-    return v.pending() ? head + ", not yet drawn>"
-                       : head + ", values=" + values_text(to_numpy(v)) + ">";
+    return v.pending() ? head + ", not yet drawn>" : with_values(head, to_numpy(v));
   });
   bind_groups(m);
 }

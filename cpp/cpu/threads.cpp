@@ -19,6 +19,7 @@
 #endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
+#include <signal.h>
 #endif
 
 namespace feedfwd {
@@ -51,6 +52,30 @@ void wait_while(const std::atomic<T>& value, T old) {
     value.wait(old, std::memory_order_acquire);
   }
 }
+
+// While one lives, threads that are started get no signals but those of their own faults and of
+// profilers: a signal that a worker took would not wake the thread that sleeps or reads in Python.
+class SignalsBlocked {
+ public:
+#if defined(__unix__) || defined(__APPLE__)
+  SignalsBlocked() {
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF})
+      sigdelset(&blocked, own);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+#else
+  SignalsBlocked() {}
+#endif
+ public:
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+};
 
 // What a barrier throws in the workers that have nothing to report.
 struct OtherFailed {};
@@ -145,6 +170,8 @@ void Team::run_together(int parts, int count) {
 // Threads are started once and stay. Where the system has no more of them, fewer do the work.
 void Team::seat_threads(int count) {
   if (!seats_) seats_ = std::make_unique<Seat[]>(cpus_ - 1);
+  if (seated_ >= count - 1) return;
+  const SignalsBlocked blocked;
   try {
     for (; seated_ < count - 1; ++seated_) {
       Seat& seat = seats_[seated_];

@@ -216,6 +216,8 @@ class Trace:
         """d target / d sources, appended to the graph; `sharded` seeds with rows / batch rows
         (numerics, rule 10).
         """
+    def __len__(self) -> int: ...  # nodes
+    def flops(self, first_node: int = 0) -> int: ...  # of the nodes from there on, for one row
     def __str__(self) -> str: ...
 
 class Optimizer:

@@ -11,7 +11,17 @@ from feedfwd._core import Cursor, shuffled
 from feedfwd.callbacks import BackupAndRestore, Callback, CallbackList, History
 from feedfwd.loop import Rows, Walk, check_rows
 from feedfwd.progress import Progress
-from feedfwd.run import Place, Run, Seen, States, check_settings, fingerprint, hand_over, states_of
+from feedfwd.run import (
+    Place,
+    Run,
+    Seen,
+    States,
+    check_settings,
+    fingerprint,
+    hand_over,
+    states_of,
+    take_totals,
+)
 
 if TYPE_CHECKING:
     from feedfwd.trainer import Trainer
@@ -68,7 +78,7 @@ def fit(
     if old.in_hooks:
         trainer.optimizer.learning_rate = old.rate
     trainer._totals = old.metrics
-    trainer._take_totals()
+    take_totals(trainer)
     trainer._run = old._replace(
         callbacks=calls.callbacks,
         in_hooks=False,

@@ -270,7 +270,7 @@ class Walk:
 
     def _report(self, steps: int) -> None:
         if self.progress is not None:
-            self.progress.advance(steps, self.mean)
+            self.progress.advance(steps, self.logs)
         if self._hooked and self._callbacks is not None:
             self._callbacks.call(self._end, self.cursor.steps - 1, self.logs())
         if self.training:

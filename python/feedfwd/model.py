@@ -313,7 +313,11 @@ class Model(Layer):
         saving.save_model(self, path)
 
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Print the layers with their output shapes and numbers of parameters.
+        """Print the layers: output shapes, numbers of parameters, what a sample costs.
+
+        FLOPs are those of a forward pass: two for each multiplication with its addition in a
+        matmul, one for each element that another operation makes or adds up, five for each of a
+        softmax. Bytes are those of the layer's output. Dropout does nothing there.
 
         Args:
             print_fn: called with each line; default: ``print``.
@@ -322,17 +326,23 @@ class Model(Layer):
             >>> import feedfwd as ff
             >>> ff.Sequential([ff.Input((2,)), ff.layers.Dense(3)]).summary()
             Model: sequential
-            Layer          Output shape  Params
-            -----------------------------------
-            dense (Dense)  (None, 3)          9
-            -----------------------------------
-            Trainable params: 9
+            Layer          Output shape  Params  FLOPs  Bytes
+            -------------------------------------------------
+            dense (Dense)  (None, 3)          9     15     12
+            -------------------------------------------------
+            Trainable params: 9 (36 bytes)
             Other params: 0
+            A sample forward: 15 FLOPs, 20 bytes of input and layer outputs
         """
         from feedfwd.summary import lines
 
         for line in lines(self):
             (print if print_fn is None else print_fn)(line)
+
+    def __repr__(self) -> str:
+        from feedfwd import summary
+
+        return summary.of_model(self)
 
 
 class _Output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,10 @@ def bar_class(verbose: int | str) -> Any:
     return tqdm
 
 
+def _text(logs: dict[str, float]) -> str:
+    return " - ".join(f"{name}: {value:.4g}" for name, value in logs.items())
+
+
 class Progress:
     """Shows the epochs of one fit."""
 
@@ -55,15 +60,15 @@ class Progress:
             label = f"Epoch {epoch + 1}/{self._epochs}"
             self._bar = self._make_bar(total=steps, desc=label, unit="batch", leave=True)
 
-    def advance(self, steps: int, loss: float) -> None:
-        """`steps` more are done; the epoch's mean loss so far."""
+    def advance(self, steps: int, logs: Callable[[], dict[str, float]]) -> None:
+        """`steps` more are done; `logs` tells the epoch's means so far."""
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss: {loss:.4g}", refresh=False)
+            self._bar.set_postfix_str(_text(logs()), refresh=False)
             self._bar.update(steps)
 
     def end(self, epoch: int, logs: dict[str, float]) -> None:
         """The epoch is done."""
-        text = " - ".join(f"{name}: {value:.4g}" for name, value in logs.items())
+        text = _text(logs)
         if self._bar is not None:
             self._bar.set_postfix_str(text)
             self.close()

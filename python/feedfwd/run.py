@@ -11,6 +11,7 @@ from feedfwd import _core
 if TYPE_CHECKING:
     from feedfwd.callbacks.base import Callback
     from feedfwd.loop import Rows
+    from feedfwd.trainer import Trainer
 
 States = list[tuple[str, dict[str, Any]]]
 
@@ -100,6 +101,28 @@ def fingerprint(rows: Rows | None, start: int = 0) -> int:
         text = f"{array.dtype.str} {array.shape}".encode()
         value = _core.fingerprint(array, _core.fingerprint(text, value))
     return value
+
+
+def settings_of(trainer: Trainer, rows: Rows | None, validation: Rows | None) -> dict[str, Any]:
+    """What must be the same when a fit is finished later."""
+    return {
+        "rows": None if rows is None else rows.count,
+        "data": fingerprint(rows),
+        "validation": fingerprint(validation),
+        "optimizer": type(trainer.optimizer).__name__,
+        "loss": type(trainer.loss).__name__,
+    }
+
+
+def take_totals(trainer: Trainer) -> None:
+    """Give the metrics the totals of the epoch that a file was written in, once they are known."""
+    totals = trainer._totals
+    if totals is None or trainer._resolved_for is None:
+        return
+    for metric, values in zip(trainer._resolved_metrics, totals, strict=True):
+        for variable, value in zip(metric.variables, values, strict=True):
+            variable.assign(value)
+    trainer._totals = None
 
 
 def check_settings(run: Run, settings: dict[str, Any]) -> None:

@@ -7,16 +7,18 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from feedfwd import _core, copies, data, losses, metrics, optimizers
+from feedfwd import _core, copies, finder, losses, metrics, optimizers
 from feedfwd.arguments import count as check_count
 from feedfwd.arguments import flag, number
 from feedfwd.callbacks import Callback, CallbackList, History
 from feedfwd.checking import check_from_logits
+from feedfwd.finder import LearningRates
 from feedfwd.fitting import EVALUATE_ROWS, Options, fit
+from feedfwd.ingest import training_rows, validation_rows
 from feedfwd.loop import Programs, Rows, Walk, batches_of, check_rows
 from feedfwd.model import Model
 from feedfwd.progress import check_verbose
-from feedfwd.run import Place, Run, fingerprint
+from feedfwd.run import Place, Run, settings_of, take_totals
 from feedfwd.turns import Turn, Whole
 
 _ELSEWHERE = {
@@ -118,7 +120,7 @@ class Trainer:
             raise ValueError(f"metrics: the names {names} clash; expected each once, none 'loss'")
         self._measuring = [copy.deepcopy(m) for m in found]
         self._resolved_metrics, self._resolved_for = found, shape
-        self._take_totals()
+        take_totals(self)
 
     def _metrics_of(self, training: bool) -> list[Any]:
         return self._resolved_metrics if training else self._measuring
@@ -195,20 +197,16 @@ class Trainer:
                 validation = None
             else:
                 split = validation_split if validation_data is None else 0.0
-                source, validation = self._rows(
-                    x, y, sample_weight, class_weight, split, check_finite
+                source, validation = training_rows(
+                    self, x, y, sample_weight, class_weight, split, check_finite
                 )
             if validation_data is not None:
-                validation = self._validation(validation_data, check_finite)
+                validation = validation_rows(self, validation_data, check_finite)
             rows = source if isinstance(source, Rows) else None
             settings = {
-                "rows": None if rows is None else rows.count,
-                "data": fingerprint(rows),
-                "validation": fingerprint(validation),
-                "optimizer": type(self.optimizer).__name__,
-                "loss": type(self.loss).__name__,
+                **settings_of(self, rows, validation),
                 "batch_size": int(batch_size) if rows is not None else 0,
-                "shuffle": bool(shuffle),
+                "shuffle": shuffle,
                 "validation_freq": int(validation_freq),
                 "initial_epoch": int(initial_epoch),
             }
@@ -217,47 +215,53 @@ class Trainer:
             fit(self, source, validation, settings, asked, options)
         return self.history
 
-    def _take_totals(self) -> None:
-        """The metrics' totals of the epoch that a file was written in."""
-        totals = self._totals
-        if totals is None or self._resolved_for is None:
-            return
-        for metric, values in zip(self._resolved_metrics, totals, strict=True):
-            for variable, value in zip(metric.variables, values, strict=True):
-                variable.assign(value)
-        self._totals = None
-
-    def _rows(
-        self,
-        x: Any,
-        y: Any,
-        sample_weight: Any,
-        class_weight: Mapping[int, float] | None,
-        split: float,
-        check_finite: bool,
-    ) -> tuple[Rows, Rows | None]:
-        rows = check_rows(self, x, y, sample_weight, check_finite)
-        kind = type(self.loss).__name__.lower()
-        classes = data.classes_of(rows.targets, kind, self._expects)
-        validation = None
-        if split != 0:
-            train, held = data.split_validation(rows.arrays(), split, classes)
-            rows, validation = rows.with_arrays(train), rows.with_arrays(held)
-            classes = None if classes is None else classes[: rows.count]
-        if class_weight is not None:
-            by_class = data.class_weights(class_weight, classes)
-            rows.weights = by_class if rows.weights is None else by_class * rows.weights
-        return rows, validation
-
-    def _validation(self, given: Any, check_finite: bool) -> Rows:
-        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise ValueError("validation_data: expected (x, y) or (x, y, weights)")
-        weight = given[2] if len(given) == 3 else None
-        return check_rows(self, given[0], given[1], weight, check_finite, "validation x")
-
     def _reset_metrics(self, training: bool) -> None:
         for metric in self._metrics_of(training):
             metric.reset_state()
+
+    def find_learning_rate(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int = 32,
+        *,
+        start: float = 1e-6,
+        end: float = 10.0,
+        steps: int = 200,
+        sample_weight: Any = None,
+    ) -> LearningRates:
+        """Try learning rates on a copy: ``rate_i = start (end / start)^(i / (steps - 1))``.
+
+        Each step makes one update with the next rate and notes its loss. The test ends where a
+        running average is four times its lowest and above its first, or the loss is not finite.
+        The trainer and its model are left bit for bit as they were.
+
+        Args:
+            x, y, sample_weight: data as for :meth:`fit`.
+            batch_size: rows a step; default 32.
+            start, end: the first rate and the last, 0 < start < end; default 1e-6 and 10.
+            steps: how many rates, at least 10; default 200.
+
+        Returns:
+            :class:`feedfwd.finder.LearningRates` with ``learning_rates, losses, smoothed,
+            suggestion`` and ``plot(path=None)``. The suggestion is where the smoothed loss falls
+            fastest over the logarithm of the rate: a rate to begin with, not the best one.
+
+        Raises:
+            TypeError, ValueError: data or arguments that do not fit, or no finite loss at all.
+
+        Example:
+            >>> import feedfwd as ff
+            >>> x, y = ff.datasets.regression_curve(500)
+            >>> model = ff.Sequential([ff.layers.Dense(16, "tanh"), ff.layers.Dense(1)], seed=0)
+            >>> trainer = ff.Trainer(model, "sgd", "mse")
+            >>> found = trainer.find_learning_rate(x, y)
+            >>> trainer.optimizer.learning_rate = found.suggestion
+
+        Source: L. N. Smith, Cyclical learning rates for training neural networks, 2017, section
+        3.3.
+        """
+        return finder.find(self, x, y, batch_size, steps, (start, end), sample_weight)
 
     # ---- measuring
 
@@ -270,7 +274,7 @@ class Trainer:
         verbose: int | str = "auto",
         callbacks: Callback | Sequence[Callback] | None = None,
     ) -> dict[str, float]:
-        """Loss and metrics over the rows, with nothing dropped and nothing trained.
+        """Loss and metrics over the rows; nothing is trained.
 
         Args:
             x: inputs, or an iterable of batches ``(x, y)`` or ``(x, y, weights)``.
@@ -296,7 +300,7 @@ class Trainer:
         size = EVALUATE_ROWS if batch_size is None else check_count(batch_size, "batch_size")
         parts: Iterable[Rows]
         if y is None:
-            parts = (self._validation(item, False) for item in batches_of(x))
+            parts = (validation_rows(self, item, False) for item in batches_of(x))
         else:
             parts = [check_rows(self, x, y, sample_weight, False)]
         asked = _list_of(callbacks)
@@ -383,7 +387,9 @@ class Trainer:
         copies.restore(self, state)
 
     def __repr__(self) -> str:
-        return f"<Trainer of {self.model!r}>"
+        from feedfwd import summary
+
+        return summary.of_trainer(self)
 
 
 def _list_of(callbacks: Any) -> list[Callback]:

@@ -63,6 +63,33 @@ def run_python(code, timeout=60, args=()):
     return done.stdout
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_our_threads_leave_signals_to_python():
+    """A signal that a worker took would not wake a main thread that sleeps."""
+    text = r"""
+import os, signal, pathlib
+import numpy as np, feedfwd as ff
+def masks():
+    found = {}
+    for task in pathlib.Path("/proc/self/task").iterdir():
+        lines = (task / "status").read_text().splitlines()
+        found[task.name] = int(next(x for x in lines if x.startswith("SigBlk")).split()[1], 16)
+    return found
+before = masks()
+ff.set_num_threads(2)
+model = ff.Sequential([ff.Input((512,)), ff.layers.Dense(512)], seed=0)
+model.predict(np.zeros((2000, 512)))
+after = masks()
+bit = 1 << (signal.SIGINT - 1)
+ours = {k: v for k, v in after.items() if k not in before}
+assert ours or len(os.sched_getaffinity(0)) == 1
+assert all(v & bit for v in ours.values()), ours
+assert not any(v & (1 << (signal.SIGSEGV - 1)) for v in ours.values())
+assert after[str(os.getpid())] == before[str(os.getpid())]
+"""
+    subprocess.run([sys.executable, "-c", text], check=True, timeout=60)
+
+
 # --- one model, many threads --------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import Any
 
@@ -50,6 +51,67 @@ class History(Callback):
         count, lengths = self._before(epoch)
         self.history = {name: self.history[name][:n] for name, n in lengths.items()}
         del self.epoch[count:], self._noted[count:]
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the learning curves: a panel each for the loss and every metric, over the epochs.
+
+        Where there was validation its curve stands beside, and its lowest loss is marked.
+
+        Args:
+            path: of a picture to write, its ending says the format; default: a figure of
+                ``matplotlib.pyplot``, which notebooks show and scripts show with ``pyplot.show()``.
+
+        Returns:
+            The panels, a list of matplotlib's ``Axes``.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: there is no finished epoch, or an unknown ending of ``path``.
+            OSError: what the system says.
+
+        Example:
+            >>> import os, tempfile, numpy as np, feedfwd as ff
+            >>> trainer = ff.Trainer(ff.Sequential([ff.layers.Dense(1)], seed=0), loss="mse")
+            >>> history = trainer.fit(np.ones((4, 2)), np.ones(4), epochs=3, verbose=0)
+            >>> panels = history.plot(os.path.join(tempfile.mkdtemp(), "curves.png"))
+            >>> len(panels)
+            1
+        """
+        from feedfwd import plotting
+
+        if not self.epoch:
+            raise ValueError("plot: the history has no finished epoch")
+        names = [n for n in self.history if not n.startswith("val_")]
+        names += [n for n in self.history if n.startswith("val_") and n[4:] not in names]
+        columns = min(len(names), 3)
+        figure, panels = plotting.axes(path, columns, -(-len(names) // columns))
+        for unused in panels[len(names) :]:
+            unused.remove()
+        for panel, name in zip(panels, names, strict=False):
+            self._draw(panel, name)
+        plotting.finish(figure, path)
+        return panels[: len(names)]
+
+    def _draw(self, panel: Any, name: str) -> None:
+        from feedfwd.plotting import BLUE, ORANGE
+
+        curves = [(name, "training", BLUE, "-"), (f"val_{name}", "validation", ORANGE, "--")]
+        for key, label, colour, line in curves:
+            values = self.history.get(key)
+            if values is None:
+                continue
+            epochs = [epoch + 1 for epoch, noted in self._noted if key in noted]
+            mark = "o" if len(epochs) == 1 else None
+            panel.plot(epochs, values, line, color=colour, label=label, marker=mark)
+            if key == "val_loss" and np.isfinite(values).any():
+                best = int(np.nanargmin(values))
+                text = f"lowest: epoch {epochs[best]}"
+                panel.plot(epochs[best], values[best], "v", color=colour, label=text)
+        panel.set_xlabel("epoch")
+        panel.set_ylabel(name.replace("_", " "))
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.grid(alpha=0.3)
+        panel.legend()
 
     def _state(self, epoch: int) -> dict[str, Any]:
         """The epochs before `epoch`, for a file."""

@@ -394,4 +394,6 @@ class Layer:
             child._take_parent(self)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.__dict__.get('_name', '?')!r}>"
+        from feedfwd import summary
+
+        return summary.of_layer(self)

@@ -56,8 +56,12 @@ def _run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: 
             given["training"] = training
         return layer.call(*args, **given)
 
+    meter = state.now.meter
+    first_node = 0 if meter is None else len(meter.trace)
     try:
         result = run_layer(layer, flag, built_and_called)
+        if meter is not None:
+            meter.note(layer, first_node, result)
         if state.now.scratch:
             shapes = replace(result, SYMBOLS, lambda t: tuple(t.shape))
             object.__setattr__(layer, "_output_shape", shapes)

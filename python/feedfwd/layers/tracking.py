@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -19,6 +20,29 @@ if TYPE_CHECKING:
 Initializer = Callable[..., Any]
 
 
+class Meter:
+    """What the layers called in one trace cost for one sample, by the layer's id."""
+
+    def __init__(self, trace: _core.Trace) -> None:
+        self.trace = trace
+        self.flops: dict[int, int] = {}
+        self.bytes: dict[int, int] = {}  # of the outputs
+
+    def note(self, layer: Layer, first_node: int, result: Any) -> None:
+        """`layer` made the nodes from `first_node` on, and gave `result`."""
+        key = id(layer)
+        self.flops[key] = self.flops.get(key, 0) + self.trace.flops(first_node)
+        self.bytes[key] = self.bytes.get(key, 0) + bytes_of(result)
+
+
+def bytes_of(tensors: Any) -> int:
+    """Bytes of the tensors in a nest, of those with a batch for one sample."""
+    return sum(
+        t.dtype.itemsize * math.prod(n for n in t.shape if n is not None)
+        for t in inside(tensors, (_core.Tensor, _core.Variable))
+    )
+
+
 class Calling(NamedTuple):
     """What runs on this thread; never changed, only replaced."""
 
@@ -26,6 +50,7 @@ class Calling(NamedTuple):
     training: bool | None = None  # their training flag
     scratch: bool = False  # only shapes are wanted
     loading: bool = False  # weights come from a file: none are drawn
+    meter: Meter | None = None  # counts what each layer costs
 
 
 class CallState(threading.local):
