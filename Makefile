@@ -12,10 +12,11 @@ SECONDS ?= 600
 FUZZ_QUICK_SECONDS := 20
 export PYTHON
 
-.PHONY: help install test test-cpp test-aarch64 sanitize sanitize-quick fuzz fuzz-quick faults \
+.PHONY: help demo install test test-cpp test-aarch64 sanitize sanitize-quick fuzz fuzz-quick faults \
   lint format bench clean
 
 help:
+	@echo "make demo          build, then a network learns handwritten digits: the first thing to try"
 	@echo "make test          build, install into .venv, run the C++ tests and the Python tests"
 	@echo "make test-cpp      build, install into .venv, run the C++ tests"
 	@echo "make test-aarch64  the C++ tests for ARM in emulation, where the cross tools are installed"
@@ -44,6 +45,12 @@ help:
 	$(REQUIREMENTS) dev > .venv/dev.txt
 	$(PIP) install -r .venv/dev.txt numpy
 	@touch $@
+
+# Without the tests: they take longer to build than all the rest.
+demo: .venv/.build-tools
+	@$(BIN)/python scripts/show_build.py $(PIP) install -v --no-build-isolation \
+	  -C build-dir=$(BUILD) -C cmake.define.FEEDFWD_TESTS=OFF ".[plot,progress]"
+	@cd / && $(BIN)/python $(CURDIR)/examples/demo.py
 
 # The build directory is kept, so that only what changed is compiled again; -v shows its progress.
 install: .venv/.build-tools

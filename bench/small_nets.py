@@ -64,15 +64,15 @@ class InNumpy:
         self.rng = np.random.default_rng(2)
 
     def epoch(self, x: Floats, y: NDArray[np.int64], shuffle: bool = True) -> float:
-        """One pass; the mean loss."""
-        order = self.rng.permutation(ROWS) if shuffle else np.arange(ROWS)
+        """One pass over rows that fill the batches; the mean loss."""
+        order = self.rng.permutation(len(x)) if shuffle else np.arange(len(x))
         total = 0.0
-        for first in range(0, ROWS, BATCH):
+        for first in range(0, len(x), BATCH):
             rows = order[first : first + BATCH]
             np.take(x, rows, axis=0, out=self.x, mode="clip")
             total += self.backward(y[rows])
             self.update()
-        return total / (ROWS // BATCH)
+        return total / (len(x) // BATCH)
 
     def backward(self, labels: NDArray[np.int64]) -> float:
         """Gradients of the mean softmax cross-entropy of the batch in self.x; its value."""

@@ -12,6 +12,10 @@ import numpy as np
 from feedfwd.arguments import shown
 
 
+# Shorter than tqdm's own, so that the metrics find room.
+_BAR = "{desc} |{bar:10}| {n_fmt}/{total_fmt} {elapsed}{postfix}"
+
+
 def check_verbose(verbose: Any) -> int | str:
     """0, 1, 2 or "auto"."""
     if isinstance(verbose, (int, np.integer)) and verbose in (0, 1, 2):
@@ -39,8 +43,8 @@ def bar_class(verbose: int | str) -> Any:
     return tqdm
 
 
-def _text(logs: dict[str, float]) -> str:
-    return " - ".join(f"{name}: {value:.4g}" for name, value in logs.items())
+def _text(logs: dict[str, float], between: str = " ") -> str:
+    return between.join(f"{name}: {value:.4g}" for name, value in logs.items())
 
 
 class Progress:
@@ -58,7 +62,8 @@ class Progress:
         self._start = time.perf_counter()
         if self._make_bar is not None:
             label = f"Epoch {epoch + 1}/{self._epochs}"
-            self._bar = self._make_bar(total=steps, desc=label, unit="batch", leave=True)
+            look = {} if steps is None else {"bar_format": _BAR}
+            self._bar = self._make_bar(total=steps, desc=label, unit="batch", leave=True, **look)
 
     def advance(self, steps: int, logs: Callable[[], dict[str, float]]) -> None:
         """`steps` more are done; `logs` tells the epoch's means so far."""
@@ -68,13 +73,13 @@ class Progress:
 
     def end(self, epoch: int, logs: dict[str, float]) -> None:
         """The epoch is done."""
-        text = _text(logs)
         if self._bar is not None:
-            self._bar.set_postfix_str(text)
+            self._bar.set_postfix_str(_text(logs))
             self.close()
         elif not self._silent:
             seconds = time.perf_counter() - self._start
-            print(f"Epoch {epoch + 1}/{self._epochs} - {seconds:.1f}s - {text}", flush=True)
+            taken = f"{seconds:.1f}s" if seconds >= 0.95 else f"{1e3 * seconds:.0f}ms"
+            print(f"Epoch {epoch + 1}/{self._epochs} - {taken} - {_text(logs, ' - ')}", flush=True)
 
     def close(self) -> None:
         """Leave the terminal in order."""
