@@ -11,7 +11,6 @@ import numpy as np
 
 from feedfwd.arguments import shown
 
-
 # Shorter than tqdm's own, so that the metrics find room.
 _BAR = "{desc} |{bar:10}| {n_fmt}/{total_fmt} {elapsed}{postfix}"
 
