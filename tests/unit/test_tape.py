@@ -1,5 +1,8 @@
 """GradientTape: gradient descent by hand, nests, several calls, errors."""
 
+import copy
+import pickle
+
 import feedfwd as ff
 import numpy as np
 import pytest
@@ -129,3 +132,19 @@ def test_model_gradients():
     kernel, bias = tape.gradient(loss, model.trainable_variables)
     np.testing.assert_allclose(kernel.numpy(), x.sum(0)[:, None] * np.ones(2), atol=1e-14)
     assert np.array_equal(bias.numpy(), [5, 5])
+
+
+def test_tensors_copy_and_pickle():
+    """Plotting libraries copy what they are given."""
+    for values in (np.arange(6.0).reshape(2, 3), np.float32(2.5), np.array([True, False])):
+        tensor = ff.ops.convert_to_tensor(values)
+        for made in (
+            copy.copy(tensor),
+            copy.deepcopy(tensor),
+            pickle.loads(pickle.dumps(tensor)),
+        ):
+            assert isinstance(made, ff.Tensor) and made.dtype == tensor.dtype
+            assert np.array_equal(made.numpy(), values) and made.shape == tensor.shape
+    for function in (copy.copy, pickle.dumps):
+        with pytest.raises(TypeError, match="symbolic"):
+            function(ff.Input((3,)))

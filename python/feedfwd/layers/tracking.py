@@ -187,7 +187,12 @@ def _reduce(variable: _core.Variable) -> tuple[Any, ...]:
     return _with_values, (variable.numpy(), variable.trainable, variable.name)
 
 
+def _reduce_tensor(tensor: _core.Tensor) -> tuple[Any, ...]:
+    return _core.convert, (tensor.numpy(),)  # TypeError for a symbolic one
+
+
 copyreg.pickle(_core.Variable, _reduce)
+copyreg.pickle(_core.Tensor, _reduce_tensor)
 
 
 class Weight:
