@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feedfwd import _core
-from feedfwd.arguments import count, number
+from feedfwd.arguments import count, flag, number
 from feedfwd.floating import nearest
 from feedfwd.random import check_seed, next_seed
 
@@ -61,6 +62,98 @@ def _noise(shape: tuple[int, ...], noise: float, seed: int | None) -> NDArray[np
 def _wave(kind: str, angle: NDArray[np.float64]) -> NDArray[np.float64]:
     """Our own "sin" or "cos": NumPy's last bit depends on its version and the machine."""
     return _core.map(kind, angle).numpy()
+
+
+def load_idx(folder: str | os.PathLike[str]) -> tuple[Pair, Pair]:
+    """Images and labels from the four IDX files of MNIST and its kin, gzipped or not.
+
+    Args:
+        folder: holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and the same with
+            ``t10k``, each plain or with ``.gz``.
+
+    Returns:
+        ``(x_train, y_train), (x_test, y_test)``: images (n, rows, columns), mostly uint8, and
+        labels (n,) int64.
+
+    Raises:
+        FileNotFoundError: the folder or a file is not there.
+        ValueError: no IDX file, a file of another length than its header says, or unlike numbers
+            of images and labels.
+
+    >>> import feedfwd as ff
+    >>> ff.datasets.load_idx("nowhere")
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'nowhere'
+
+    Source: the format is described with the data of LeCun, Cortes and Burges, 1998.
+    """
+    from feedfwd import readers
+
+    place = readers.check_path(folder, "folder")
+    found = []
+    for part in ("train", "t10k"):
+        paths = [readers.find_idx(place, part, what) for what in ("images", "labels")]
+        x, y = (readers.read_idx(path) for path in paths)
+        if x.ndim < 2 or y.ndim != 1 or y.dtype.kind not in "iu":
+            raise ValueError(f"{paths[0]}: got images {x.shape} and labels {y.shape} of {y.dtype}")
+        if len(x) != len(y):
+            raise ValueError(f"{paths[0]}: got {len(x)} images and {len(y)} labels")
+        found.append((x, y.astype(np.int64)))
+    return found[0], found[1]
+
+
+def load_csv(
+    path: str | os.PathLike[str],
+    target: str | int | None = None,
+    header: bool = True,
+    delimiter: str | None = None,
+) -> Pair | NDArray[Any]:
+    """A table of numbers from a CSV or TSV file (also gzipped) or a Parquet file.
+
+    Cells that are empty or say NA, NaN, null, None or ? become NaN. For columns of text, and for
+    means and gaps that are treated the same way when predicting, use :class:`feedfwd.tables.Table`.
+
+    Args:
+        path: the file; ``.tsv`` is read with tabs.
+        target: name or index of the column to predict; default None.
+        header: whether the first line holds the names; without, they are "0", "1", ...
+        delimiter: one character; default by the file's ending.
+
+    Returns:
+        ``x`` (n, columns) float64, in the file's order; with ``target`` also ``y`` (n,): float64,
+        or text where a cell is no number.
+
+    Raises:
+        FileNotFoundError, OSError: what the system says.
+        ImportError: a Parquet file, and pyarrow is not installed.
+        ValueError: no such column, a column of text, rows of unlike lengths.
+
+    >>> import pathlib, tempfile, feedfwd as ff
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "t.csv"
+    >>> _ = path.write_text("a,b,kind\\n1,2,dog\\n3,,cat\\n")
+    >>> x, y = ff.datasets.load_csv(path, target="kind")
+    >>> x.tolist(), y.tolist()
+    ([[1.0, 2.0], [3.0, nan]], ['dog', 'cat'])
+    """
+    from feedfwd import readers, tables
+
+    table = readers.read_table(path, flag(header, "header"), delimiter)
+    wanted = None if target is None else tables.column_name(table, target, "target")
+    columns = {name: readers.numbers(table, name) for name in table if name != wanted}
+    for name, values in columns.items():
+        if values is None:
+            raise ValueError(
+                f"{path}: column {name!r} holds text, expected numbers; "
+                "feedfwd.tables.Table makes numbers of it"
+            )
+    x = np.stack([v for v in columns.values() if v is not None], axis=1) if columns else None
+    if x is None:
+        raise ValueError(f"{path}: got no column besides the target")
+    if wanted is None:
+        return x
+    y = readers.numbers(table, wanted)
+    return x, np.array(readers.texts(table, wanted), dtype=object) if y is None else y
 
 
 @nearest

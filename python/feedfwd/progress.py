@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -42,6 +43,15 @@ def bar_class(verbose: int | str) -> Any:
     return tqdm
 
 
+def _size() -> dict[str, int]:
+    """A size for terminals that say they have none, as some containers' do."""
+    try:
+        known = os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError, AttributeError):
+        known = True
+    return {} if known else {"ncols": 100, "nrows": 20}
+
+
 def _text(logs: dict[str, float], between: str = " ") -> str:
     return between.join(f"{name}: {value:.4g}" for name, value in logs.items())
 
@@ -61,7 +71,9 @@ class Progress:
         self._start = time.perf_counter()
         if self._make_bar is not None:
             label = f"Epoch {epoch + 1}/{self._epochs}"
-            look = {} if steps is None else {"bar_format": _BAR}
+            look: dict[str, Any] = {**_size()}
+            if steps is not None:
+                look["bar_format"] = _BAR
             self._bar = self._make_bar(total=steps, desc=label, unit="batch", leave=True, **look)
 
     def advance(self, steps: int, logs: Callable[[], dict[str, float]]) -> None:

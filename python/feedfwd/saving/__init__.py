@@ -23,11 +23,24 @@ FORMAT = "feedfwd"
 VERSION = "1"
 
 
-def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write a model; see :meth:`feedfwd.Model.save`."""
+def save_model(
+    model: Model, path: str | os.PathLike[str], notes: dict[str, Any] | None = None
+) -> None:
+    """Write a model, see :meth:`feedfwd.Model.save`, and notes: plain values that
+    :func:`load_notes` gives back.
+    """
     arrays: dict[str, NDArray[Any]] = {}
     target = atomic.check_path(path)
-    write(target, {"model": models.describe(model, arrays)}, arrays)
+    more = {} if notes is None else {"notes": notes}
+    write(target, {"model": models.describe(model, arrays), **more}, arrays)
+
+
+def load_notes(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The notes of a model file, None where it has none; errors as in :func:`load_model`."""
+    notes = load(path, lambda config, _: config.get("notes"))
+    if notes is not None and not isinstance(notes, dict):
+        raise ValueError(f"{os.fspath(path)}: the notes are no JSON object")
+    return notes
 
 
 def load_model(

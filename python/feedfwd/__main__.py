@@ -1,0 +1,5 @@
+"""``python -m feedfwd``: the command line."""
+
+from feedfwd.cli import main
+
+raise SystemExit(main())

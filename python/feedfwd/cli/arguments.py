@@ -1,0 +1,189 @@
+"""What the commands take."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from feedfwd import __version__
+
+DATA_HELP = (
+    "an .npz with x and y, a CSV, TSV (also .gz) or Parquet file, or a folder of IDX files "
+    "(also .gz)"
+)
+EXAMPLES = """examples:
+  feedfwd train
+  feedfwd train --data houses.csv --target price --hidden 128,64 --epochs 50 --plot curves.png
+  feedfwd predict model.safetensors new.csv --out predictions.csv
+  feedfwd evaluate model.safetensors test.csv
+"""
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options of one command; SystemExit 2 for what is none."""
+    parser = argparse.ArgumentParser(
+        prog="feedfwd",
+        description="Train dense neural networks on tables and images, and use them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"feedfwd {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _train(commands)
+    _predict(commands)
+    _evaluate(commands)
+    _others(commands)
+    return parser.parse_args(argv)
+
+
+def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, allow_abbrev=False
+    )
+
+    def run(options: argparse.Namespace) -> Any:
+        import importlib
+
+        module = {"train": "train", "info": "info"}.get(name, "use")
+        return getattr(importlib.import_module(f"feedfwd.cli.{module}"), name)(options)
+
+    made.set_defaults(run=run)
+    return made
+
+
+def _reading(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("reading tables")
+    group.add_argument("--delimiter", metavar="C", help="of the cells; default: by the ending")
+    group.add_argument(
+        "--no-header", action="store_true", help="the first line holds data; columns are 0, 1, ..."
+    )
+
+
+def _train(commands: Any) -> None:
+    p = _command(commands, "train", "Train a network and write it to a file.")
+    data = p.add_argument_group("data")
+    data.add_argument("--data", metavar="PATH", help=f"{DATA_HELP}; default: the embedded digits")
+    data.add_argument("--target", metavar="COLUMN", help="of a table: its name or index")
+    data.add_argument(
+        "--task", choices=("classification", "regression"), help="default: told by the target"
+    )
+    share = share_of
+    data.add_argument(
+        "--validation-split", type=share, default=0.1, metavar="F", help="default 0.1"
+    )
+    _reading(p)
+    net = p.add_argument_group("network")
+    net.add_argument(
+        "--hidden", type=widths, default=[128, 64], metavar="N,N", help="default 128,64"
+    )
+    net.add_argument("--activation", default="relu", metavar="NAME", help="default relu")
+    net.add_argument("--dropout", type=share, default=0.0, metavar="RATE", help="default 0")
+    fit = p.add_argument_group("training")
+    fit.add_argument("--epochs", type=at_least(1), default=30, metavar="N", help="default 30")
+    fit.add_argument("--batch-size", type=at_least(1), default=32, metavar="N", help="default 32")
+    fit.add_argument("--optimizer", default="adam", metavar="NAME", help="default adam")
+    fit.add_argument("--learning-rate", type=positive, metavar="R", help="default: the optimizer's")
+    fit.add_argument(
+        "--early-stopping",
+        type=at_least(1),
+        metavar="PATIENCE",
+        help="stop when the validation loss has not fallen for so many epochs; keep the best",
+    )
+    fit.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default 0")
+    _machine(fit)
+    out = p.add_argument_group("output")
+    out.add_argument(
+        "--out", default="model.safetensors", metavar="FILE", help="the model; default %(default)s"
+    )
+    out.add_argument("--plot", metavar="FILE", help="a picture of the learning curves")
+    out.add_argument("--json", metavar="FILE", help="a report")
+    out.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _machine(group: Any) -> None:
+    group.add_argument("--threads", type=at_least(1), metavar="N", help="default: one for each CPU")
+    group.add_argument(
+        "--device", default="auto", choices=("auto", "cpu", "cuda"), help="default auto"
+    )
+
+
+def _predict(commands: Any) -> None:
+    p = _command(commands, "predict", "Predict the rows of a data file.")
+    p.add_argument("model", metavar="MODEL", help="a file that feedfwd wrote")
+    p.add_argument("data", metavar="DATA", help=DATA_HELP)
+    p.add_argument("--out", metavar="FILE", help=".csv or .npz; default: CSV on standard output")
+    _reading(p)
+    _machine(p)
+
+
+def _evaluate(commands: Any) -> None:
+    p = _command(commands, "evaluate", "Measure a model on a data file with its targets.")
+    p.add_argument("model", metavar="MODEL", help="a file that feedfwd train wrote")
+    p.add_argument(
+        "data", metavar="DATA", nargs="?", help=f"{DATA_HELP}; default: the digits' test set"
+    )
+    p.add_argument("--json", metavar="FILE", help="write the figures there")
+    _reading(p)
+    _machine(p)
+
+
+def _others(commands: Any) -> None:
+    p = _command(commands, "info", "Tell version, instruction set, threads and devices.")
+    p.add_argument("--json", action="store_true", help="as JSON")
+    p = _command(commands, "summary", "Show the layers of a model, and the data it expects.")
+    p.add_argument("model", metavar="MODEL", help="a file that feedfwd wrote")
+
+
+# ---- kinds of values; argparse makes a sentence of the error
+
+
+def widths(text: str) -> list[int]:
+    """``128,64``; empty for no hidden layer."""
+    try:
+        found = [int(part) for part in text.split(",")] if text.strip() else []
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers like 128,64") from None
+    if any(not 1 <= n <= 1 << 20 for n in found) or len(found) > 1000:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected widths from 1 to 2^20")
+    return found
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A whole number from `least` to 2^63 - 1."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number") from None
+        if not least <= value < 1 << 63:
+            raise argparse.ArgumentTypeError(f"got {text}, expected at least {least}, below 2^63")
+        return value
+
+    return convert
+
+
+def share_of(text: str) -> float:
+    """A number from 0 to below 1."""
+    value = _float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"got {text}, expected a number from 0 to below 1")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    value = _float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"got {text}, expected a number above 0")
+    return value
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number") from None
