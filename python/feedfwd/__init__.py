@@ -12,6 +12,7 @@ from feedfwd import (
     activations,
     callbacks,
     datasets,
+    elsewhere,
     initializers,
     layers,
     losses,
@@ -53,3 +54,5 @@ __all__ = [
     "random",
     "set_num_threads",
 ]
+
+elsewhere.teach()

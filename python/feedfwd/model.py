@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from feedfwd import _core, data, locking
+from feedfwd import _core, data, elsewhere, locking
 from feedfwd.arguments import count as check_count
 from feedfwd.layers import calling
 from feedfwd.layers.base import Arguments, Layer
@@ -17,18 +17,6 @@ from feedfwd.random import check_seed
 
 PREDICT_ROWS = 256
 _CACHED_PROGRAMS = 16
-_ELSEWHERE = {
-    "fit": 'ff.Trainer(model, optimizer="adam", loss="mse").fit(x, y)',
-    "evaluate": 'ff.Trainer(model, optimizer="adam", loss="mse").evaluate(x, y)',
-    "compile": 'trainer = ff.Trainer(model, optimizer="adam", loss="mse")',
-    "train_on_batch": 'ff.Trainer(model, optimizer="adam", loss="mse").fit(x, y, epochs=1)',
-    "predict_on_batch": "model.predict(x)",
-    "parameters": "model.trainable_variables",
-    "state_dict": "model.get_weights()",
-    "load_state_dict": "model.set_weights(weights)",
-    "eval": "model(x, training=False)",
-    "train": "model(x, training=True)",
-}
 
 
 class Model(Layer):
@@ -108,9 +96,8 @@ class Model(Layer):
         return self._root()._device
 
     def __getattr__(self, name: str) -> Any:
-        if name in _ELSEWHERE:
-            raise AttributeError(f"a Model has no {name!r}; write {_ELSEWHERE[name]}")
-        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        known = () if name.startswith("_") else dir(type(self))
+        raise elsewhere.missing(f"a {type(self).__name__}", name, elsewhere.MODEL, known)
 
     # ---- calling
 

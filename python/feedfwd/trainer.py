@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from feedfwd import _core, copies, finder, losses, metrics, optimizers
+from feedfwd import _core, copies, elsewhere, finder, losses, metrics, optimizers
 from feedfwd.arguments import count as check_count
 from feedfwd.arguments import flag, number
 from feedfwd.callbacks import Callback, CallbackList, History
@@ -20,12 +20,6 @@ from feedfwd.model import Model
 from feedfwd.progress import check_verbose
 from feedfwd.run import Place, Run, settings_of, take_totals
 from feedfwd.turns import Turn, Whole
-
-_ELSEWHERE = {
-    "predict": "trainer.model.predict(x)",
-    "compile": 'ff.Trainer(model, optimizer="adam", loss="mse", metrics=["mae"])',
-    "summary": "trainer.model.summary()",
-}
 
 
 class Trainer:
@@ -100,9 +94,8 @@ class Trainer:
         check_from_logits(model, self.loss)
 
     def __getattr__(self, name: str) -> Any:
-        if name in _ELSEWHERE:
-            raise AttributeError(f"a Trainer has no {name!r}; write {_ELSEWHERE[name]}")
-        raise AttributeError(f"'Trainer' has no attribute {name!r}")
+        known = () if name.startswith("_") else dir(type(self))
+        raise elsewhere.missing("a Trainer", name, elsewhere.TRAINER, known)
 
     @property
     def metrics(self) -> list[Any]:

@@ -19,6 +19,8 @@ registry = Registry("optimizer")
 # What users of other libraries write, and what it is called here.
 SPELLINGS = {
     "lr": "learning_rate",
+    "beta1": "beta_1",
+    "beta2": "beta_2",
     "betas": "beta_1 and beta_2",
     "eps": "epsilon",
     "alpha": "rho",
@@ -68,6 +70,11 @@ class Optimizer(Configured):
             tail = f"; here it is {hint}" if hint else ""
             if hint and hasattr(type(self), "like_torch"):
                 tail += f", or use {type(self).__name__}.like_torch(...) for PyTorch's formula"
+            if not tail:
+                import inspect  # only where something went wrong
+
+                known = inspect.signature(type(self)).parameters.values()
+                tail = f"; known: {', '.join(p.name for p in known if p.kind != p.VAR_KEYWORD)}"
             raise TypeError(f"{type(self).__name__}: unknown argument {spelling!r}{tail}")
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {k: above_zero(v, k) for k, v in clips.items() if v is not None}
@@ -91,7 +98,8 @@ class Optimizer(Configured):
         # Only for names that are no attributes: the formula's hyperparameters.
         if name in (hyper := self._hyper_config() if "core" in vars(self) else {}):
             return hyper[name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        hint = f"; here it is {SPELLINGS[name]}" if name in SPELLINGS else ""
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         # They shape the state and the plan; a new value would be ignored.
