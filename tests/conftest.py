@@ -6,11 +6,16 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import signal
 from typing import Any
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+# A shell that starts us in the background lets us ignore Ctrl-C, and our children too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -73,6 +74,8 @@ def main(
     children: dict[str, Callable[..., Any]] | None = None,
 ) -> None:
     """Run one script: `script.py [--long]`, or as its own child `script.py --child NAME ARGS`."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as shells start background jobs
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.argv[1:2] == ["--child"]:
         assert children is not None
         children[sys.argv[2]](*sys.argv[3:])

@@ -103,7 +103,7 @@ def traced(report: common.Report, what: str, n: int, work: Callable[[], object])
 def run(report: common.Report) -> None:
     """Cycles, then predicts of one row, of a block, and of changing numbers of rows."""
     with common.folder() as folder:
-        watch(report, "cycles", 10_000 if report.long else 150, lambda: cycle(folder))
+        watch(report, "cycles", 10_000 if report.long else 500, lambda: cycle(folder))
         traced(report, "cycles", 1000 if report.long else 120, lambda: cycle(folder))
     model = ff.Sequential([ff.Input((6,)), ff.layers.Dense(5, "relu"), ff.layers.Dense(2)], seed=0)
     n = 1_000_000 if report.long else 20_000

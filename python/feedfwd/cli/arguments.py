@@ -77,20 +77,29 @@ def _train(commands: Any) -> None:
     _reading(p)
     net = p.add_argument_group("network")
     net.add_argument(
-        "--hidden", type=widths, default=[128, 64], metavar="N,N", help="default 128,64"
+        "--hidden", type=widths, default=[256, 128], metavar="N,N", help="default 256,128"
     )
     net.add_argument("--activation", default="relu", metavar="NAME", help="default relu")
-    net.add_argument("--dropout", type=share, default=0.0, metavar="RATE", help="default 0")
+    net.add_argument("--dropout", type=share, default=0.2, metavar="RATE", help="default 0.2")
     fit = p.add_argument_group("training")
-    fit.add_argument("--epochs", type=at_least(1), default=30, metavar="N", help="default 30")
+    fit.add_argument(
+        "--epochs", type=at_least(1), default=60, metavar="N", help="at most; default 60"
+    )
     fit.add_argument("--batch-size", type=at_least(1), default=32, metavar="N", help="default 32")
     fit.add_argument("--optimizer", default="adam", metavar="NAME", help="default adam")
     fit.add_argument("--learning-rate", type=positive, metavar="R", help="default: the optimizer's")
     fit.add_argument(
+        "--schedule",
+        choices=("cosine", "constant"),
+        default="cosine",
+        help="of the learning rate: half a cosine down to 0 (default), or none",
+    )
+    fit.add_argument(
         "--early-stopping",
-        type=at_least(1),
+        type=at_least(0),
         metavar="PATIENCE",
-        help="stop when the validation loss has not fallen for so many epochs; keep the best",
+        help="stop when the validation loss has not fallen for so many epochs, and keep the best "
+        "weights; 0: never; default 10",
     )
     fit.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default 0")
     _machine(fit)

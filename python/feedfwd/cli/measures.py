@@ -35,8 +35,22 @@ def check_outputs(model: ff.Model, x: Array, target: Target) -> Array:
     return outputs
 
 
+def area_under_curve(scores: Array, positive: Array) -> float:
+    """ROC AUC: the share of pairs, a positive row and another, whose scores are in that order.
+
+    Source: Hanley and McNeil, 1982; ties count half.
+    """
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place.ravel()]
+    yes = np.asarray(positive) == 1
+    n, m = int(yes.sum()), int((~yes).sum())
+    if n == 0 or m == 0:
+        return float("nan")
+    return float((ranks[yes].sum() - n * (n + 1) / 2) / (n * m))
+
+
 def measure(model: ff.Model, x: Array, y: Array, target: Target) -> dict[str, float]:
-    """Accuracy and cross-entropy, or errors in the target's units and R^2.
+    """Accuracy, cross-entropy and for two classes ROC AUC, or errors in the target's units and R^2.
 
     R^2 = 1 - sum (y - p)^2 / sum (y - mean y)^2.
     """
@@ -44,7 +58,10 @@ def measure(model: ff.Model, x: Array, y: Array, target: Target) -> dict[str, fl
     if target.task == "classification":
         loss = ff.losses.sparse_categorical_crossentropy(y, outputs, from_logits=True)
         right = outputs.argmax(axis=1) == y
-        return {"accuracy": float(right.mean()), "cross_entropy": float(np.mean(loss.numpy()))}
+        found = {"accuracy": float(right.mean()), "cross_entropy": float(np.mean(loss.numpy()))}
+        if len(target.classes) == 2:
+            found["auc"] = area_under_curve(outputs[:, 1].astype(float) - outputs[:, 0], y)
+        return found
     truth = y[:, 0] * target.scale + target.mean
     error = target.decode(outputs) - truth
     spread = float(np.sum((truth - truth.mean()) ** 2))
@@ -59,9 +76,10 @@ def measure(model: ff.Model, x: Array, y: Array, target: Target) -> dict[str, fl
 def line(part: str, found: dict[str, float]) -> str:
     """The figures in words."""
     if "accuracy" in found:
+        auc = f", AUC {found['auc']:.3f}" if "auc" in found else ""
         return (
             f"{part} accuracy: {100 * found['accuracy']:.1f} % "
-            f"(cross-entropy {found['cross_entropy']:.4g})"
+            f"(cross-entropy {found['cross_entropy']:.4g}{auc})"
         )
     return (
         f"{part} error: root mean square {found['rmse']:.4g}, mean absolute {found['mae']:.4g}, "

@@ -15,6 +15,8 @@ import feedfwd as ff
 from feedfwd import saving
 from feedfwd.cli import loading, measures
 
+PATIENCE = 10  # epochs
+
 
 def train(options: Any) -> int:
     """Read, prepare, fit, measure, write; 130 where Ctrl-C ended the fit early."""
@@ -120,8 +122,12 @@ def trainer_of(data: loading.Prepared, options: Any) -> ff.Trainer:
     layers.append(ff.layers.Dense(len(target.classes) if several else 1))
     model = ff.Sequential(layers, seed=options.seed, device=options.device)
     optimizer = ff.optimizers.get(options.optimizer)
-    if options.learning_rate is not None:
-        optimizer.learning_rate = options.learning_rate
+    given = options.learning_rate
+    rate: Any = optimizer.learning_rate if given is None else given
+    if options.schedule == "cosine":
+        steps = options.epochs * -(-len(data.train[1]) // options.batch_size)
+        rate = ff.optimizers.schedules.CosineDecay(rate, steps)
+    optimizer.learning_rate = rate
     if several:
         loss = ff.losses.SparseCategoricalCrossentropy(from_logits=True)
         return ff.Trainer(model, optimizer, loss, metrics=["accuracy"])
@@ -131,12 +137,12 @@ def trainer_of(data: loading.Prepared, options: Any) -> ff.Trainer:
 def fit(trainer: ff.Trainer, data: loading.Prepared, options: Any) -> bool:
     """Train; whether Ctrl-C ended it."""
     callbacks: list[Any] = []
-    if options.early_stopping is not None:
-        if data.validation is None:
-            raise ValueError("early_stopping: needs rows to validate on; --validation-split is 0")
-        callbacks.append(
-            ff.callbacks.EarlyStopping(patience=options.early_stopping, restore_best_weights=True)
-        )
+    patience = options.early_stopping
+    if patience and data.validation is None:
+        raise ValueError("--early-stopping: needs rows to validate on; --validation-split is 0")
+    if data.validation is not None and patience != 0:
+        patience = PATIENCE if patience is None else patience
+        callbacks.append(ff.callbacks.EarlyStopping(patience=patience, restore_best_weights=True))
     x, y = data.train
     try:
         trainer.fit(
