@@ -12,7 +12,7 @@ SECONDS ?= 600
 FUZZ_QUICK_SECONDS := 20
 export PYTHON
 
-.PHONY: help demo install test test-cpp test-aarch64 sanitize sanitize-quick fuzz fuzz-quick faults \
+.PHONY: help demo docs wheel install test test-cpp test-aarch64 sanitize sanitize-quick fuzz fuzz-quick faults \
   lint format bench clean
 
 help:
@@ -27,6 +27,8 @@ help:
 	@echo "make faults        kills, full disks, signals, limits of memory, in their long form"
 	@echo "make lint          clang-format, ruff and mypy"
 	@echo "make format        rewrite the sources as the formatters want them"
+	@echo "make wheel         the portable wheel, tried where no compiler is, and the sdist"
+	@echo "make docs          the pages and the API reference as HTML, in build/docs"
 	@echo "make bench         the benchmarks in bench/"
 	@echo "make clean         remove build/ and .venv"
 
@@ -99,6 +101,18 @@ format: .venv/.lint-tools
 	$(BIN)/clang-format -i $(CXX_SOURCES)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+wheel: .venv/.build-tools
+	$(REQUIREMENTS) wheel > .venv/wheel.txt
+	$(PIP) install -r .venv/wheel.txt
+	PATH=$(BIN):$$PATH $(BIN)/python scripts/wheel.py $(ARGS)
+
+# -W: a warning is an error.
+docs: install
+	$(REQUIREMENTS) docs > .venv/docs.txt
+	$(PIP) install -r .venv/docs.txt
+	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
+	@echo "written: build/docs/index.html"
 
 bench: install
 	for program in bench/*.py; do $(BIN)/python "$$program" || exit 1; done

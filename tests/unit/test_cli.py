@@ -93,7 +93,7 @@ def test_the_embedded_digits(place, capsys):
     assert "Epoch 15/15" in said and "test accuracy: " in said
     report = json.loads(pathlib.Path("r.json").read_text())
     assert report["results"]["test"]["accuracy"] > 0.95 and report["epochs"] <= 15
-    assert report["network"] == [64, 256, 128, 10]
+    assert report["network"] == [64, 512, 256, 10]
     assert report["parameters"] == ff.load_model("model.safetensors").count_params()
     assert pathlib.Path("c.png").read_bytes().startswith(b"\x89PNG")
     assert run("evaluate", "model.safetensors") == 0

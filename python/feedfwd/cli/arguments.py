@@ -77,13 +77,13 @@ def _train(commands: Any) -> None:
     _reading(p)
     net = p.add_argument_group("network")
     net.add_argument(
-        "--hidden", type=widths, default=[256, 128], metavar="N,N", help="default 256,128"
+        "--hidden", type=widths, default=[512, 256], metavar="N,N", help="default 512,256"
     )
     net.add_argument("--activation", default="relu", metavar="NAME", help="default relu")
-    net.add_argument("--dropout", type=share, default=0.2, metavar="RATE", help="default 0.2")
+    net.add_argument("--dropout", type=share, default=0.3, metavar="RATE", help="default 0.3")
     fit = p.add_argument_group("training")
     fit.add_argument(
-        "--epochs", type=at_least(1), default=60, metavar="N", help="at most; default 60"
+        "--epochs", type=at_least(1), default=30, metavar="N", help="at most; default 30"
     )
     fit.add_argument("--batch-size", type=at_least(1), default=32, metavar="N", help="default 32")
     fit.add_argument("--optimizer", default="adam", metavar="NAME", help="default adam")

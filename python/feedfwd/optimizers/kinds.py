@@ -135,7 +135,7 @@ class AdamW(Adam):
 
     Args:
         weight_decay: at least 0; ``w -= w lr weight_decay`` before each step.
-        learning_rate, beta_1, beta_2, epsilon, amsgrad, **common: see :class:`Adam`.
+        learning_rate, beta_1, beta_2, epsilon, amsgrad, common: see :class:`Adam`.
 
     Example:
         >>> import feedfwd as ff
