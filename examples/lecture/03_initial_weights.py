@@ -1,7 +1,7 @@
 """Weights start as random numbers, W ~ N(0, sigma^2), and sigma decides what the layers see.
 
 tanh(x W) of 128 inputs: with sigma far below 1 / sqrt(128) the signal dies out from layer to layer,
-far above it every unit is saturated, and then its derivative is almost 0.
+far above it every unit is saturated. The gradient on its way back fares alike.
 """
 
 import drawing
@@ -25,6 +25,11 @@ for panel, sigma in zip(drawing.panels(3), sigmas, strict=True):
         panel.hist(values, bins=60, range=(-1, 1), histtype="step", color=colour, density=True)
     text = ", ".join(f"{s:.2g}" for s in spread)
     print(f"sigma {sigma:.3g}: standard deviation of the outputs, layer by layer: {text}")
+    with ff.GradientTape() as tape:
+        loss = ff.ops.mean(model(x) ** 2)
+    slopes = tape.gradient(loss, [layer.kernel for layer in model.layers])
+    text = ", ".join(f"{np.abs(g.numpy()).mean():.1g}" for g in slopes)
+    print(f"  mean size of dJ/dW, layer by layer: {text}")
     panel.set(
         title=f"sigma = {sigma:.3g}", xlabel="output of a unit", yscale="log", ylim=(0.01, 60)
     )

@@ -44,4 +44,5 @@ def regions(panel: Any, model: Any, x: np.ndarray, y: np.ndarray) -> None:
     for label, mark in ((0, "o"), (1, "s")):
         points = x[y == label]
         panel.scatter(*points.T, s=9, color=COLOURS[label], marker=mark, label=f"class {label}")
-    panel.set(xlabel="x1", ylabel="x2", aspect="equal")
+    panel.set(xlabel="x1", ylabel="x2", aspect="equal", ylim=(-reach, 1.45 * reach))
+    panel.legend(loc="upper right", ncols=2, markerscale=2, fontsize=8)

@@ -87,7 +87,12 @@ def _train(commands: Any) -> None:
     )
     fit.add_argument("--batch-size", type=at_least(1), default=32, metavar="N", help="default 32")
     fit.add_argument("--optimizer", default="adam", metavar="NAME", help="default adam")
-    fit.add_argument("--learning-rate", type=positive, metavar="R", help="default: the optimizer's")
+    fit.add_argument(
+        "--learning-rate",
+        type=positive,
+        metavar="R",
+        help="default: the optimizer's; for adam with the cosine schedule 0.002",
+    )
     fit.add_argument(
         "--schedule",
         choices=("cosine", "constant"),
