@@ -37,7 +37,7 @@ def bar_class(verbose: int | str) -> Any:
     if verbose not in (1, "auto") or not watched():
         return None
     try:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped,unused-ignore]
+        from tqdm.auto import tqdm
     except ImportError:
         return None
     return tqdm

@@ -140,7 +140,7 @@ def check_names(path: pathlib.Path, names: list[str]) -> None:
 
 def _parquet(path: pathlib.Path) -> Columns:
     try:
-        import pyarrow as arrow  # type: ignore[import-untyped,unused-ignore]
+        import pyarrow as arrow
         from pyarrow import parquet
     except ImportError as error:
         text = (
