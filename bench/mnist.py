@@ -8,11 +8,8 @@ FOLDER holds the four usual files, train-images-idx3-ubyte.gz and so on; without
 from __future__ import annotations
 
 import argparse
-import gzip
-import math
 import pathlib
 import statistics
-import struct
 import time
 from typing import Any
 
@@ -21,28 +18,13 @@ import numpy as np
 import timing
 from numpy.typing import NDArray
 
-FILES = [
-    f"{part}-{kind}-ubyte.gz"
-    for part in ("train", "t10k")
-    for kind in ("images-idx3", "labels-idx1")
-]
+Images = tuple[NDArray[np.uint8], NDArray[np.int64]]
+Sets = tuple[Images, Images]
 
 
-def read_idx(path: pathlib.Path) -> NDArray[np.uint8]:
-    """An IDX file of bytes, gzipped."""
-    content = gzip.decompress(path.read_bytes())
-    zero, kind, rank = struct.unpack(">HBB", content[:4])
-    if (zero, kind) != (0, 8):
-        raise ValueError(f"{path}: not an IDX file of unsigned bytes")
-    shape = struct.unpack(f">{rank}I", content[4 : 4 + 4 * rank])
-    if len(content) != 4 + 4 * rank + math.prod(shape):
-        raise ValueError(f"{path}: its length does not fit its shape {shape}")
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
-
-
-def train(sets: list[NDArray[np.uint8]], seed: int, epochs: int) -> dict[str, Any]:
+def train(sets: Sets, seed: int, epochs: int) -> dict[str, Any]:
     """One run; its test accuracy and the time of fit."""
-    x, y, x_test, y_test = sets
+    (x, y), (x_test, y_test) = sets
     model = ff.Sequential(
         [
             ff.Input((784,)),
@@ -81,11 +63,11 @@ def main() -> None:
     if arguments.folder is None:
         print("mnist: skipped: no folder with the four IDX files was named")
         return
-    missing = [name for name in FILES if not (arguments.folder / name).is_file()]
-    if missing:
-        print(f"mnist: skipped: {arguments.folder} lacks {', '.join(missing)}")
+    try:
+        sets = ff.datasets.load_idx(arguments.folder)
+    except FileNotFoundError as error:
+        print(f"mnist: skipped: {error}")
         return
-    sets = [read_idx(arguments.folder / name) for name in FILES]
     runs = []
     for seed in range(arguments.seeds):
         runs.append(train(sets, seed, arguments.epochs))

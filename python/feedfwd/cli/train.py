@@ -16,6 +16,7 @@ from feedfwd import saving
 from feedfwd.cli import loading, measures
 
 PATIENCE = 10  # epochs
+MANY_ROWS = 20_000
 
 
 def train(options: Any) -> int:
@@ -25,6 +26,8 @@ def train(options: Any) -> int:
     measures.use_threads(options)
     start = time.perf_counter()
     data = loading.prepare(loading.read(options.data, options), options)
+    if options.batch_size is None:
+        options.batch_size = 32 if len(data.train[1]) < MANY_ROWS else 64
     report = describe(data, options)
     trainer = trainer_of(data, options)
     if not options.quiet:
