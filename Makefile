@@ -48,16 +48,18 @@ help:
 	$(PIP) install -r .venv/dev.txt numpy
 	@touch $@
 
-# Without the tests: they take longer to build than all the rest.
+# Without the tests: they take longer to build than all the rest. Settings by their long name: pip
+# before 23.1 has no other.
 demo: .venv/.build-tools
 	@$(BIN)/python scripts/show_build.py $(PIP) install -v --no-build-isolation \
-	  -C build-dir=$(BUILD) -C cmake.define.FEEDFWD_TESTS=OFF ".[plot,progress]"
+	  --config-settings build-dir=$(BUILD) \
+	  --config-settings cmake.define.FEEDFWD_TESTS=OFF ".[plot,progress]"
 	@cd / && $(BIN)/python $(CURDIR)/examples/demo.py
 
 # The build directory is kept, so that only what changed is compiled again; -v shows its progress.
 install: .venv/.build-tools
-	$(PIP) install -v --no-build-isolation -C build-dir=$(BUILD) \
-	  -C cmake.define.FEEDFWD_TESTS=ON ".[test]"
+	$(PIP) install -v --no-build-isolation --config-settings build-dir=$(BUILD) \
+	  --config-settings cmake.define.FEEDFWD_TESTS=ON ".[test]"
 
 test-cpp: install
 	$(BIN)/ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 300
