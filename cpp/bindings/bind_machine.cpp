@@ -6,6 +6,7 @@
 #include "core/math/elementary.h"
 #include "core/random.h"
 #include "cpu/dispatch.h"
+#include "cpu/roof.h"
 
 namespace feedfwd::bindings {
 namespace {
@@ -90,6 +91,14 @@ void bind_machine(py::module_& m) {
   m.def("get_num_threads", [] { return get_num_threads(); });
   m.def("active_isa", [] { return std::string(active_isa()); });
   m.def("available_isas", [] { return available_isas(); });
+  m.def("fma_peak", [](int threads, bool single) {
+    const Released free;
+    return fma_peak(threads, single);
+  });
+  m.def("copy_bandwidth", [](int threads) {
+    const Released free;
+    return copy_bandwidth(threads);
+  });
   m.def("devices", [] {
     std::vector<std::string> names = {"cpu"};
     try {

@@ -14,6 +14,8 @@ using Clock = std::chrono::steady_clock;
 
 // Multiplications that any machine does in a small part of a second.
 constexpr int64_t kShortBlock = 1'000'000'000;
+// So few that letting the interpreter go, and coming back to it, would count.
+constexpr int64_t kBriefBlock = 200'000;
 constexpr std::chrono::duration<double> kLook(0.05), kLongBlock(0.2);
 
 thread_local int predicting = 0;  // calls of predict this thread is in: a signal handler's nest
@@ -55,6 +57,16 @@ BoundProgram::BoundProgram(const std::shared_ptr<TraceImpl>& trace, PlanRequest 
   }
   for (const ValueId v : request_.outputs) output_types_.push_back(trace->graph.type(v));
   first_block_ = std::clamp<int64_t>(kShortBlock / elements, 1, request_.capacity);
+  brief_rows_ = std::min(kBriefBlock / elements, request_.capacity);
+  if (request_.input_types.size() == 1 && output_types_.size() == 1) {
+    input_descr_ = numpy_dtype(request_.input_types[0]);
+    output_descr_ = numpy_dtype(output_types_[0].dtype);
+  }
+  for (const Variable& v : trace_->variables) {
+    const auto same = [&](const Claim& c) { return c.guard == v->guard; };
+    if (std::none_of(readers_.begin(), readers_.end(), same))
+      readers_.push_back({v->guard, Access::shared});
+  }
   lanes_.push_back(std::make_unique<Lane>());
   lanes_[0]->program = instance();
 }
@@ -91,7 +103,6 @@ std::vector<Source> BoundProgram::sources_of(const py::sequence& arrays) const {
     s.rows = a.shape(0);
     s.cols = 1;
     for (int i = 1; i < a.ndim(); ++i) s.cols = checked_mul(s.cols, a.shape(i));
-    s.row_stride = s.cols;
     if (rows >= 0 && rows != s.rows)
       throw std::invalid_argument("bind: the arrays have different numbers of rows");
     rows = s.rows;
@@ -186,8 +197,51 @@ py::object BoundProgram::predict(const py::sequence& arrays) {
     outputs.row_bytes.push_back(rows == 0 ? 0 : static_cast<int64_t>(out.nbytes()) / rows);
     results.append(out);
   }
+  return compute(std::move(sources), outputs, false, std::move(results));
+}
+
+py::object BoundProgram::predict_one(py::handle x) {
+  const auto& api = py::detail::npy_api::get();
+  constexpr int kPlain =
+      py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  if (!input_descr_ || reinterpret_cast<PyObject*>(Py_TYPE(x.ptr())) !=
+                           reinterpret_cast<PyObject*>(api.PyArray_Type_))
+    return py::none();
+  const auto* array = py::detail::array_proxy(x.ptr());
+  const Shape& row = trace_->graph.type(trace_->graph.inputs()[0]).shape;
+  if (array->descr != input_descr_.ptr() || (array->flags & kPlain) != kPlain ||
+      array->nd != row.rank || array->nd < 1 || array->dimensions[0] < 1)
+    return py::none();
+  const int64_t rows = array->dimensions[0];
+  Source source{{array->data, 0, nullptr}, request_.input_types[0], rows, 1};
+  for (int i = 1; i < row.rank; ++i) {
+    if (array->dimensions[i] != row.dims[i]) return py::none();
+    source.cols *= row.dims[i];
+  }
+  const bool brief = rows <= brief_rows_;
+  if (!brief) source.block.owner = keep(py::reinterpret_borrow<py::array>(x));
+  const Shape& shape = output_types_[0].shape;
+  Py_intptr_t extents[kMaxRank];
+  for (int i = 0; i < shape.rank; ++i) extents[i] = shape.extent(i).at(rows);
+  py::object out = py::reinterpret_steal<py::object>(
+      api.PyArray_NewFromDescr_(api.PyArray_Type_, output_descr_.inc_ref().ptr(), shape.rank,
+                                extents, nullptr, nullptr, 0, nullptr));
+  if (!out) throw py::error_already_set();
+  int64_t row_bytes = size_of(output_types_[0].dtype);
+  for (int i = 1; i < shape.rank; ++i) row_bytes *= extents[i];
+  if (!shape.batch) return py::none();
+  const Outputs outputs{{py::detail::array_proxy(out.ptr())->data}, {row_bytes}};
+  std::vector<Source> sources;
+  sources.push_back(std::move(source));
+  return compute(std::move(sources), outputs, brief, std::move(out));
+}
+
+// `brief`: the interpreter is kept, so that nobody can touch the data meanwhile.
+py::object BoundProgram::compute(std::vector<Source> sources, const Outputs& outputs, bool brief,
+                                 py::object results) {
+  const int64_t rows = sources.empty() ? 0 : sources[0].rows;
   const Predicting nest;
-  const Hold reading = hold_variables();
+  const Hold reading(readers_);
   if (!is_current()) return py::none();
   const auto [held, mine] = lane();
   if (!mine->program) mine->program = instance();
@@ -195,7 +249,7 @@ py::object BoundProgram::predict(const py::sequence& arrays) {
     Program& program;
     ~Unbind() { program.unbind(); }
   } const unbind{*mine->program};
-  const Released free;
+  const Released free(!brief);
   mine->program->bind(std::move(sources));
   predict_rows(*mine->program, rows, outputs);
   return results;
@@ -204,6 +258,14 @@ py::object BoundProgram::predict(const py::sequence& arrays) {
 // In blocks short enough for a look at signals between them; the bits do not depend on the blocks.
 void BoundProgram::predict_rows(Program& program, int64_t rows, const Outputs& outputs) const {
   int64_t block = first_block_;
+  if (rows <= brief_rows_) {
+    Program::Run r;
+    r.total_rows = r.batch_size = rows;
+    program.run(r);
+    for (size_t i = 0; i < outputs.to.size(); ++i)
+      program.read_output(static_cast<int>(i), rows, outputs.to[i]);
+    return;
+  }
   auto looked = Clock::now();
   for (int64_t first = 0; first < rows;) {
     const int64_t here = std::min(block, rows - first);

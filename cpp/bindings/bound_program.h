@@ -39,6 +39,9 @@ class BoundProgram {
   // The outputs for all rows, computed from one moment's weights; None where the variables have
   // moved. Any number of threads may call it.
   py::object predict(const py::sequence& arrays);
+  // The same for one array that is exactly what the program was made for, into one output; None for
+  // everything else. The short way of small predictions.
+  py::object predict_one(py::handle x);
   py::list outputs(int64_t rows);
   std::string str();
 
@@ -58,6 +61,8 @@ class BoundProgram {
   // Waits for the variables: for writing where a run changes them.
   Hold hold_variables() const;
   std::pair<Hold, Lane*> lane();
+  py::object compute(std::vector<Source> sources, const Outputs& outputs, bool brief,
+                     py::object results);
   std::unique_ptr<Program> instance() const;
   void predict_rows(Program& program, int64_t rows, const Outputs& outputs) const;
 
@@ -67,9 +72,12 @@ class BoundProgram {
   PlanRequest request_;
   Bindings bindings_;
   std::vector<ValueType> output_types_;
+  std::vector<Claim> readers_;             // of all variables
+  py::object input_descr_, output_descr_;  // NumPy's, for predict_one
   std::vector<int> updated_;
   std::vector<const void*> memory_;
   int64_t first_block_;  // rows that surely take well under a second
+  int64_t brief_rows_;   // rows that take some microseconds
   std::vector<std::unique_ptr<Lane>> lanes_;
   size_t turn_ = 0;  // whose turn it is to be waited for
 };

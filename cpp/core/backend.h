@@ -42,8 +42,9 @@ struct StepState {
   // Set by the executor before submit:
   int64_t total_rows = 0;  // rows of the epoch
   int64_t batch_size = 0;
-  int64_t first_row = 0;           // of step 0 of this run, in epoch order
-  const int64_t* order = nullptr;  // epoch order -> row of the data; null: as they stand
+  int64_t first_row = 0;                // of step 0 of this run, in epoch order
+  const void* const* inputs = nullptr;  // by graph input: the rows that a Gather reads
+  const int64_t* order = nullptr;       // epoch order -> row of the data; null: as they stand
   const double* scalars =
       nullptr;  // kStepScalars per step: the optimizer's, float64, rounded by the kernel
   double* losses = nullptr;  // one per step

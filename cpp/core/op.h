@@ -58,10 +58,14 @@ using FunctionId = uint8_t;
 //                  result: int64 scalar i[0] * max(rows, 1)
 // In plans only:
 //   Begin          i[0] = shard, i[1] = number of shards: sets rows, row_base, batch_rows, offset;
-//   shard 0 raises index Gather         out row r = in row (order ? order[offset + r] : offset +
-//   r), cast to the dtype of out Copy           out = in, same extents Record         i[0] = shard,
-//   i[1] = shards: losses[index] (+)= in[0] * rows / batch_rows in float64; after the last
-//                  shard a loss that is not finite sets bad_step if it is still -1
+//   shard 0 raises index
+//   Gather         out row r = in row (order ? order[offset + r] : offset + r), cast to the dtype
+//   of
+//                  out; i[0] = 1 + the graph input whose rows StepState::inputs has, or 0: in[0]
+//   Copy           out = in, same extents
+//   Record         i[0] = shard, i[1] = shards: losses[index] (+)= in[0] * rows / batch_rows in
+//                  float64; after the last shard a loss that is not finite sets bad_step if it is
+//                  still -1
 //   SumSquares     out (float64 scalar) = full sum of in * in (rule 2: rows, then columns)
 //   ClipFactor     f[0] = clip; in = float64 sums; out (float64) = clip / max(sqrt(sum of in, in
 //   order), clip) Update         fn = optimizer's place in FF_OPTIMIZERS, i[0] = its flags, i[1] =

@@ -73,7 +73,7 @@ Plan make_plan(const Graph& graph, const PlanRequest& request) {
   }
   if (request.fuse) planning::fuse(draft.steps, draft.buffers.size());
   planning::share_in_place(draft);
-  planning::place(draft, request.guard, plan);
+  planning::place(draft, request, plan);
   for (planning::Step& step : draft.steps) plan.instrs.push_back(std::move(step.instr));
   return plan;
 }

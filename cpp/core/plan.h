@@ -77,6 +77,9 @@ struct PlanRequest {
   bool fuse = true;
   uint64_t order_seed = 0;  // not 0: a random legal order, for tests
   bool guard = false;       // guard bands around the slots of the work arena, for tests
+  // Temporaries that need no more than that together all get a place of their own, which leaves
+  // threads less to wait for; beyond it places are used again, which saves memory and cache.
+  int64_t roomy_bytes = int64_t{1} << 20;
 };
 
 // 64 bytes of the work arena that no instruction may touch.

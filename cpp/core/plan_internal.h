@@ -60,6 +60,6 @@ void shuffle(std::vector<Step>& steps, uint64_t seed);
 void fuse(std::vector<Step>& steps, size_t buffers);
 void share_in_place(Draft& draft);
 // plan_place.cpp: offsets of work operands, plan.work_bytes and plan.guards.
-void place(Draft& draft, bool guard, Plan& plan);
+void place(Draft& draft, const PlanRequest& request, Plan& plan);
 
 }  // namespace feedfwd::planning

@@ -132,7 +132,9 @@ class Lister {
     to.dtype = type.dtype;
     Operand from = to;
     from.dtype = request_.input_types[index];
-    emit(Op::Gather, {}, {from}, {draft_.named(Space::input, index)}, {to}, {places_[v].buffer});
+    Attrs attrs;
+    attrs.i[0] = 1 + index;
+    emit(Op::Gather, attrs, {from}, {draft_.named(Space::input, index)}, {to}, {places_[v].buffer});
   }
 
   void list_lowered(const Node& node) {

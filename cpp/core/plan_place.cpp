@@ -64,6 +64,13 @@ void place_greedily(std::vector<Slot>& slots, Plan& plan) {
   }
 }
 
+void place_apart(std::vector<Slot>& slots, Plan& plan) {
+  for (Slot& slot : slots) {
+    slot.offset = plan.work_bytes;
+    plan.work_bytes += slot.bytes;
+  }
+}
+
 // A band that later slots reuse could not be checked after the run: with guards every slot has a
 // place of its own.
 void place_guarded(std::vector<Slot>& slots, const Draft& draft, Plan& plan) {
@@ -85,10 +92,14 @@ void place_guarded(std::vector<Slot>& slots, const Draft& draft, Plan& plan) {
 
 }  // namespace
 
-void place(Draft& draft, bool guard, Plan& plan) {
+void place(Draft& draft, const PlanRequest& request, Plan& plan) {
   std::vector<Slot> slots = lifetimes(draft);
-  if (guard) {
+  int64_t apart = 0;
+  for (const Slot& slot : slots) apart = checked_add(apart, slot.bytes);
+  if (request.guard) {
     place_guarded(slots, draft, plan);
+  } else if (apart <= request.roomy_bytes) {
+    place_apart(slots, plan);
   } else {
     place_greedily(slots, plan);
   }

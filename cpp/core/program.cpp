@@ -19,7 +19,8 @@ Program::Program(const Graph& graph, Plan plan, std::shared_ptr<Backend> backend
     : plan_(std::move(plan)), backend_(std::move(backend)), bindings_(std::move(bindings)) {
   allocate();
   load_constants(graph);
-  if (plan_.input_types.empty()) bind({});
+  code_ = compiled();
+  bound_ = plan_.input_types.empty();
 }
 
 void Program::allocate() {
@@ -69,7 +70,7 @@ char* Program::base_of(const Operand& x) const {
     case Space::slot:
       return bindings_.slots.at(x.index).at(x.slot).data();
     case Space::input:
-      return start(sources_.at(x.index).block);
+      return nullptr;  // each run says where
     case Space::output:
       return start(outputs_.at(x.index));
     case Space::constant:
@@ -79,33 +80,16 @@ char* Program::base_of(const Operand& x) const {
 }
 
 Ref Program::resolve(const Operand& x) const {
-  Ref ref{base_of(x) + x.offset, x.rows, x.cols, x.row_stride, x.col_stride, x.dtype};
-  if (x.space == Space::input) {
-    ref.rows = {sources_[x.index].rows, false};
-    ref.row_stride = sources_[x.index].row_stride;
-  }
-  return ref;
+  char* const base = base_of(x);
+  return {base == nullptr ? nullptr : base + x.offset,
+          x.rows,
+          x.cols,
+          x.row_stride,
+          x.col_stride,
+          x.dtype};
 }
 
-void Program::check_sources(const std::vector<Source>& sources) const {
-  if (sources.size() != plan_.input_types.size()) {
-    throw std::invalid_argument("program: " + std::to_string(sources.size()) + " arrays came, " +
-                                std::to_string(plan_.input_types.size()) + " expected");
-  }
-  for (size_t k = 0; k < sources.size(); ++k) {
-    const Source& s = sources[k];
-    if (s.dtype != plan_.input_types[k] || s.cols != plan_.input_cols[k] ||
-        s.rows != sources[0].rows || s.row_stride < s.cols) {
-      throw std::invalid_argument(
-          "program: array " + std::to_string(k) + " has " + times(s.rows, s.cols, s.dtype) +
-          ", expected were " + times(sources[0].rows, plan_.input_cols[k], plan_.input_types[k]));
-    }
-  }
-}
-
-void Program::bind(std::vector<Source> sources) {
-  check_sources(sources);
-  sources_ = std::move(sources);
+std::unique_ptr<Code> Program::compiled() const {
   std::vector<Instr> instrs;
   instrs.reserve(plan_.instrs.size());
   for (const PlanInstr& from : plan_.instrs) {
@@ -117,17 +101,42 @@ void Program::bind(std::vector<Source> sources) {
     for (const Operand& x : from.out) instr.out.push_back(resolve(x));
     instrs.push_back(std::move(instr));
   }
-  code_ = backend_->compile(std::move(instrs), plan_.capacity);
+  return backend_->compile(std::move(instrs), plan_.capacity);
+}
+
+void Program::check_sources(const std::vector<Source>& sources) const {
+  if (sources.size() != plan_.input_types.size()) {
+    throw std::invalid_argument("program: " + std::to_string(sources.size()) + " arrays came, " +
+                                std::to_string(plan_.input_types.size()) + " expected");
+  }
+  for (size_t k = 0; k < sources.size(); ++k) {
+    const Source& s = sources[k];
+    if (s.dtype != plan_.input_types[k] || s.cols != plan_.input_cols[k] ||
+        s.rows != sources[0].rows) {
+      throw std::invalid_argument(
+          "program: array " + std::to_string(k) + " has " + times(s.rows, s.cols, s.dtype) +
+          ", expected were " + times(sources[0].rows, plan_.input_cols[k], plan_.input_types[k]));
+    }
+  }
+}
+
+void Program::bind(std::vector<Source> sources) {
+  check_sources(sources);
+  sources_ = std::move(sources);
+  inputs_.clear();
+  for (const Source& s : sources_) inputs_.push_back(s.block.data);
+  bound_ = true;
 }
 
 void Program::unbind() {
   if (plan_.input_types.empty()) return;
-  code_.reset();
+  bound_ = false;
   sources_.clear();
+  inputs_.clear();
 }
 
 void Program::check_run(const Run& run) const {
-  if (!code_) throw std::logic_error("program: run before bind");
+  if (!bound_) throw std::logic_error("program: run before bind");
   if (run.batch_size < 1 || run.steps < 0 || run.first_row < 0 || run.total_rows < 0) {
     throw std::invalid_argument("program: batch size must be positive, and no count negative");
   }
@@ -163,6 +172,7 @@ StepState Program::run(const Run& run) {
   state.total_rows = run.total_rows;
   state.batch_size = run.batch_size;
   state.first_row = run.first_row;
+  state.inputs = inputs_.data();
   if (run.steps == 0) return state;
   if (run.order) {
     const bool upload =
@@ -182,6 +192,7 @@ StepState Program::run(const Run& run) {
 }
 
 void Program::check_guards() const {
+  if (plan_.guards.empty()) return;
   std::vector<unsigned char> found(kGuardBytes);
   for (const Guard& guard : plan_.guards) {
     backend_->download(found.data(), static_cast<const char*>(work_.data) + guard.offset,

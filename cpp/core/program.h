@@ -21,11 +21,11 @@ struct Bindings {
   std::vector<std::vector<Storage>> slots;  // [variable][slot]; empty without an update
 };
 
-// Rows a program reads: `rows` rows of `cols` elements of `dtype`, `row_stride` elements apart.
+// Rows a program reads: `rows` rows of `cols` elements of `dtype`, one after the other.
 struct Source {
   Block block;
   DType dtype = DType::f32;
-  int64_t rows = 0, cols = 1, row_stride = 1;
+  int64_t rows = 0, cols = 1;
 };
 
 class Program {
@@ -33,7 +33,7 @@ class Program {
   Program(const Graph& graph, Plan plan, std::shared_ptr<Backend> backend, Bindings bindings);
 
   // Arrays for the graph's inputs, one each, equal numbers of rows; not needed without inputs.
-  // Binding other arrays of the same types and widths re-uses everything. Throws
+  // Costs nothing but the checks: the code reads them through StepState::inputs. Throws
   // std::invalid_argument for another number, dtype or width.
   void bind(std::vector<Source> sources);
 
@@ -59,6 +59,7 @@ class Program {
 
  private:
   Ref resolve(const Operand& operand) const;
+  std::unique_ptr<Code> compiled() const;
   char* base_of(const Operand& operand) const;
   void allocate();
   void load_constants(const Graph& graph);
@@ -72,6 +73,8 @@ class Program {
   std::shared_ptr<Backend> backend_;
   Bindings bindings_;
   std::vector<Source> sources_;
+  std::vector<const void*> inputs_;  // their addresses
+  bool bound_ = false;
   std::vector<Block> constants_, outputs_;
   std::vector<Block> gradients_;           // one arena each
   std::vector<int64_t> gradient_offsets_;  // by variable

@@ -30,8 +30,8 @@ std::shared_ptr<void> map_large(size_t bytes) {
 }
 #endif
 
-// Below these a thread's wake-up or a barrier costs more than a second thread gains.
-constexpr double kSoloProgramNs = 10e3;
+// Below these a thread's wake-up, or a step's barriers, cost more than a second thread gains.
+constexpr double kSoloProgramNs = 2e3;
 constexpr double kSoloEagerNs = 40e3;
 
 class CpuBackend : public Backend {

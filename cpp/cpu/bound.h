@@ -33,15 +33,17 @@ struct Rect {
   int64_t row0, row1, col0, col1;
 };
 
-// The share of a part: rows if there are enough of them, else columns in whole cache lines. Always
-// inlined, as all that several instruction sets' sources include must be.
+// Columns in groups of 16, so that no two parts share a cache line. Always inlined, as all that
+// several instruction sets' sources include must be.
+[[gnu::always_inline]] inline Rect share_columns(int64_t rows, int64_t cols, int part, int parts) {
+  const int64_t groups = (cols + 15) / 16;
+  const int64_t col0 = groups * part / parts * 16, col1 = groups * (part + 1) / parts * 16;
+  return {0, rows, col0 < cols ? col0 : cols, col1 < cols ? col1 : cols};
+}
+// The share of a part: rows if there are enough of them, else columns.
 [[gnu::always_inline]] inline Rect share(int64_t rows, int64_t cols, int part, int parts) {
-  if (rows >= parts || cols < 32 * parts) {
-    return {rows * part / parts, rows * (part + 1) / parts, 0, cols};
-  }
-  const int64_t lines = (cols + 63) / 64;
-  const int64_t col0 = lines * part / parts * 64, col1 = lines * (part + 1) / parts * 64;
-  return {0, rows, col0, col1 < cols ? col1 : cols};
+  if (rows < parts) return share_columns(rows, cols, part, parts);
+  return {rows * part / parts, rows * (part + 1) / parts, 0, cols};
 }
 
 // One part's share of an instruction. `after`, where it is not null, is called for every rectangle
@@ -50,6 +52,7 @@ struct KernelCall {
   const BoundOp* op;
   const StepState* state;
   int part, parts;
+  bool by_rows;  // the share is one of rows, as in all other instructions that have this set
   void* scratch;
   void (*after)(void* context, int64_t row0, int64_t row1, int64_t col0, int64_t col1);
   void* context;
@@ -66,6 +69,9 @@ struct Kernels {
   Kernel (*whole)(const BoundOp& op);
   // Bytes of scratch one part needs for the op with `rows` batch rows.
   int64_t (*scratch_bytes)(const BoundOp& op, int64_t rows, int parts);
+  // Nothing but fma on registers, that often; gives the operations done (cpu/roof.h).
+  int64_t (*burn_f32)(int64_t steps, double* sum);
+  int64_t (*burn_f64)(int64_t steps, double* sum);
 };
 
 }  // namespace feedfwd

@@ -12,12 +12,41 @@ namespace feedfwd {
 
 // An operand's share of a tile of fused elementwise instructions: several of them fit the L1 cache.
 constexpr int64_t kTileElements = 1024;
-// Trials of one thread against the team: of that many steps each, and none for steps that long.
-constexpr int kTrials = 6;
-constexpr int64_t kTrialSteps = 8;
+// Steps that take longer are the team's without a trial.
 constexpr double kCertainNs = 2e6;
 // The team must be that much faster: it occupies more of the machine, and others disturb it more.
 constexpr double kGain = 1.15;
+// One way goes on for about so long, at least so many steps, before the choice is looked at again.
+constexpr double kStretchNs = 500e3;
+constexpr int64_t kLeastSteps = 8;
+// The way that lost is tried again after so many stretches, at first and at last.
+constexpr int kSoon = 8, kLate = 256;
+
+int CpuCode::Pace::choose() {
+  for (int mode : {0, 1, 0, 1})
+    if (tried[mode] <= tried[1 - mode] && tried[mode] < 2) return mode;
+  const int better = ns[0] < kGain * ns[1] ? 0 : 1;
+  if (better != favourite) {
+    favourite = better;
+    patience = kSoon;
+    stretches = 0;
+  }
+  if (++stretches <= patience) return favourite;
+  stretches = 0;
+  patience = std::min(2 * patience, kLate);
+  return 1 - favourite;
+}
+
+int64_t CpuCode::Pace::steps(int mode) const {
+  if (tried[mode] == 0) return kLeastSteps;
+  return std::max(kLeastSteps, static_cast<int64_t>(kStretchNs / ns[mode]));
+}
+
+void CpuCode::Pace::note(int mode, double taken) {
+  // Whatever else the machine does comes and goes.
+  ns[mode] = tried[mode] < 2 ? std::min(ns[mode], taken) : 0.5 * (ns[mode] + taken);
+  if (tried[mode] < 2) ++tried[mode];
+}
 
 void CpuCode::prepare(int parts) {
   if (parts == parts_) return;
@@ -47,20 +76,20 @@ void CpuCode::submit(StepState& state, int64_t steps) {
   const int parts = all_solo_ ? 1 : team().parts();
   prepare(parts);
   const int64_t end = state.index + 1 + steps;
-  const bool try_out = parts > 1 && step_ns_ < kCertainNs;
   int64_t left = steps;
+  if (parts == 1 || step_ns_ >= kCertainNs) {
+    if (left > 0 && state.bad_step < 0) run_steps(state, left, parts);
+    left = 0;
+  }
   while (state.bad_step < 0 && left > 0) {
-    if (!try_out || pace_.trials >= kTrials) {
-      run_steps(state, left, try_out && pace_.best[0] < kGain * pace_.best[1] ? 1 : parts);
-      break;
-    }
-    const int mode = pace_.trials++ % 2;
-    const int64_t count = std::min(left, kTrialSteps);
+    const int mode = pace_.choose();
+    const int64_t count = std::min(left, pace_.steps(mode));
     left -= count;
-    const auto begun = std::chrono::steady_clock::now();
     run_steps(state, count, mode == 0 ? 1 : parts);
-    const std::chrono::duration<double, std::nano> taken = std::chrono::steady_clock::now() - begun;
-    pace_.best[mode] = std::min(pace_.best[mode], taken.count() / static_cast<double>(count));
+    if (count < 2) continue;
+    const std::chrono::duration<double, std::nano> taken =
+        std::chrono::steady_clock::now() - after_first_;
+    pace_.note(mode, taken.count() / static_cast<double>(count - 1));
   }
   // After a loss that is not finite the rest of the run changes nothing any more.
   for (int64_t n = state.index + 1; n < end; ++n) {
@@ -77,7 +106,10 @@ void CpuCode::run_steps(StepState& state, int64_t steps, int parts) {
 void CpuCode::work(Worker& worker, const StepState& start, int64_t steps, StepState& end) {
   StepState state = start;
   int64_t seen = state.bad_step;
-  for (int64_t n = 0; n < steps && seen < 0; ++n) step(worker, state, seen);
+  for (int64_t n = 0; n < steps && seen < 0; ++n) {
+    if (n == 1 && worker.id == 0) after_first_ = std::chrono::steady_clock::now();
+    step(worker, state, seen);
+  }
   if (worker.id == 0) end = state;
 }
 
@@ -87,10 +119,7 @@ void CpuCode::step(Worker& worker, StepState& state, int64_t& seen) {
     at += 1 + static_cast<size_t>(unit.fused);
     if (unit.barrier) worker.barrier();
     // Workers look at the same places, between barriers, so that all stop after the same step.
-    if (unit.see_record) {
-      state.bad_step = bad_step_.load(std::memory_order_relaxed);
-      seen = state.bad_step;
-    }
+    if (unit.see_record) see_record(state, seen);
     if (unit.kind == Kind::begin) {
       begin_step(unit.op, state);
     } else if (!unit.solo) {
@@ -99,7 +128,17 @@ void CpuCode::step(Worker& worker, StepState& state, int64_t& seen) {
       run_unit(unit, state, 0, 1);
     }
   }
-  if (worker.count == 1) seen = state.bad_step;
+  if (worker.count == 1) {
+    seen = state.bad_step;
+  } else if (see_at_end_) {
+    worker.barrier();
+    see_record(state, seen);
+  }
+}
+
+void CpuCode::see_record(StepState& state, int64_t& seen) const {
+  state.bad_step = bad_step_.load(std::memory_order_relaxed);
+  seen = state.bad_step;
 }
 
 void CpuCode::run_unit(const Unit& unit, StepState& state, int part, int parts) {
@@ -120,7 +159,7 @@ void CpuCode::run_unit(const Unit& unit, StepState& state, int part, int parts) 
       break;
   }
   Fused fused{&unit + 1, unit.fused, &state};
-  KernelCall call{&unit.op, &state, part, parts, nullptr, nullptr, nullptr};
+  KernelCall call{&unit.op, &state, part, parts, unit.by_rows, nullptr, nullptr, nullptr};
   call.scratch = static_cast<char*>(scratch_.get()) + part * scratch_stride_;
   if (unit.fused > 0) {
     call.after = run_fused;
@@ -133,7 +172,8 @@ void CpuCode::run_rects(const Unit& unit, const StepState& state, int part, int 
   const BoundRef& out = unit.op.out[0];
   const int64_t rows = out.rows_n * (out.rows_batch ? state.rows : 1);
   const int64_t cols = out.cols_n * (out.cols_batch ? state.rows : 1);
-  const Rect mine = share(rows, cols, part, parts);
+  const Rect mine = unit.by_rows ? Rect{rows * part / parts, rows * (part + 1) / parts, 0, cols}
+                                 : share(rows, cols, part, parts);
   if (mine.row0 >= mine.row1 || mine.col0 >= mine.col1) return;
   if (unit.fused == 0) return unit.rect(unit.op, state, mine);
   Fused fused{&unit + 1, unit.fused, &state};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -13,7 +14,7 @@ namespace feedfwd {
 
 class CpuCode : public Code {
  public:
-  // `solo_ns`: instructions estimated below that many nanoseconds are one thread's work.
+  // `solo_ns`: a program estimated below that many nanoseconds a step is one thread's work.
   CpuCode(std::vector<Instr> program, int64_t capacity, const Kernels& kernels, double solo_ns);
 
   void submit(StepState& state, int64_t steps);
@@ -27,6 +28,8 @@ class CpuCode : public Code {
     Kernel whole = nullptr;
     int fused = 0;            // how many of the units that follow work on this one's rectangles
     bool solo = true;         // worker 0 alone
+    bool by_rows = false;     // each part its share of the batch's rows, in all units alike
+    bool by_columns = false;  // each part its share of the columns of one row
     bool barrier = false;     // wait for all before it
     bool see_record = false;  // after that wait: learn whether the loss was finite
     double ns = 0;            // estimated work
@@ -40,12 +43,27 @@ class CpuCode : public Code {
   void append(const Instr& instr);
   void append_full_reduction(const Instr& instr);
   Unit bind(const Instr& instr);
-  void place_barriers(double solo_ns);
+  struct Access;
+  struct Group {  // units that run one after another on the same rectangles
+    size_t at;    // of the first
+    std::vector<Access> touches;
+  };
+  struct Phase {
+    std::vector<size_t> groups;
+    std::vector<Access> touches;
+  };
+  void choose_shares(double solo_ns);
+  void add_accesses(const Unit& head, std::vector<Access>& to) const;
+  template <class Test>
+  static bool any(const std::vector<Access>& a, const std::vector<Access>& b, Test test);
+  std::vector<Phase> phases_of(std::vector<Group> left, Phase before) const;
+  void place_barriers();
   void prepare(int parts);
 
   void run_steps(StepState& state, int64_t steps, int parts);
   void work(Worker& worker, const StepState& start, int64_t steps, StepState& end);
   void step(Worker& worker, StepState& state, int64_t& seen);
+  void see_record(StepState& state, int64_t& seen) const;
   void run_unit(const Unit& unit, StepState& state, int part, int parts);
   void run_rects(const Unit& unit, const StepState& state, int part, int parts);
   static void run_fused(void* context, int64_t row0, int64_t row1, int64_t col0, int64_t col1);
@@ -56,15 +74,22 @@ class CpuCode : public Code {
   std::deque<std::vector<BoundRef>> refs_;  // what units_ point to
   std::vector<std::shared_ptr<void>> temporaries_;
   bool all_solo_ = true;
-  double step_ns_ = 0;  // estimated work of a step
+  bool see_at_end_ = false;  // no barrier follows the last Record of a step
+  double step_ns_ = 0;       // estimated work of a step
 
-  // One thread against the team, nanoseconds per step: both are tried on a few steps, and the
-  // faster goes on. Which one it is never shows in the bits.
+  // One thread (0) or the team (1)? Both are tried, the faster goes on, and the other is tried
+  // again now and then. Which one it is never shows in the bits.
   struct Pace {
-    int trials = 0;
-    double best[2] = {1e300, 1e300};  // alone, team
+    double ns[2] = {1e300, 1e300};  // per step
+    int tried[2] = {0, 0};          // stretches, up to 2
+    int favourite = 0, patience = 8, stretches = 0;
+
+    int choose();
+    int64_t steps(int mode) const;
+    void note(int mode, double ns_per_step);
   };
   Pace pace_;
+  std::chrono::steady_clock::time_point after_first_;  // step of a run: the team is awake by then
   int parts_ = 0;
   int64_t scratch_stride_ = 0;  // bytes of one part's
   std::shared_ptr<void> scratch_;

@@ -1,5 +1,7 @@
-// Making a program ready: kernels chosen, work estimated, barriers placed.
+// Making a program ready: kernels chosen, work estimated.
+#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "cpu/code.h"
 
@@ -16,6 +18,28 @@ BoundRef bound(const Ref& r) {
           r.rows.batch,
           r.cols.batch,
           r.dtype};
+}
+
+// Elementwise work on rows of one element for each of the batch's rows (a mean's gradient).
+bool lies_flat(const Instr& instr) {
+  if (!is_elementwise(instr.op) || instr.op == Op::Dropout) return false;
+  if (!instr.out[0].cols.batch) return false;
+  const auto flat = [](const Ref& r) {
+    return r.rows.n == 1 && !r.rows.batch && (r.col_stride == 1 || r.col_stride == 0);
+  };
+  return std::all_of(instr.in.begin(), instr.in.end(), flat) &&
+         std::all_of(instr.out.begin(), instr.out.end(), flat);
+}
+
+// The same memory as columns, which are shared by rows like all else.
+void stand_up(Instr& instr) {
+  for (auto* list : {&instr.in, &instr.out}) {
+    for (Ref& r : *list) {
+      std::swap(r.rows, r.cols);
+      r.row_stride = r.col_stride;
+      r.col_stride = r.row_stride == 0 ? 0 : 1;  // of one column: none is ever stepped to
+    }
+  }
 }
 
 double elements(const BoundRef& r, int64_t capacity) {
@@ -67,8 +91,13 @@ bool is_full_reduction(const Instr& instr) {
 CpuCode::CpuCode(std::vector<Instr> program, int64_t capacity, const Kernels& kernels,
                  double solo_ns)
     : kernels_(kernels), capacity_(capacity) {
-  for (const Instr& instr : program) append(instr);
-  place_barriers(solo_ns);
+  for (auto head = program.begin(); head != program.end();) {
+    const auto end = head + 1 + head->fused;
+    if (std::all_of(head, end, lies_flat)) std::for_each(head, end, stand_up);
+    for (; head != end; ++head) append(*head);
+  }
+  choose_shares(solo_ns);
+  place_barriers();
 }
 
 void CpuCode::append(const Instr& instr) {
@@ -145,43 +174,6 @@ CpuCode::Unit CpuCode::bind(const Instr& instr) {
   }
   u.ns = estimate(u.op, capacity_);
   return u;
-}
-
-// Who does what, and a barrier wherever one side of the seam is not worker 0 alone. The program
-// runs in a circle: what its first unit waits for is its last.
-void CpuCode::place_barriers(double solo_ns) {
-  bool recorded = false, previous_solo = true;
-  all_solo_ = true;
-  step_ns_ = solo_ns > 0 ? 0 : 1e300;  // 0 asks for the team (tests)
-  for (size_t at = 0; at < units_.size();) {
-    Unit& head = units_[at];
-    if (head.kind != Kind::elementwise && head.op.op != Op::Matmul) head.fused = 0;
-    int followers = 0;
-    while (followers < head.fused && units_[at + 1 + static_cast<size_t>(followers)].rect)
-      ++followers;
-    head.fused = followers;
-    double ns = head.ns;
-    for (int k = 1; k <= head.fused; ++k) ns += units_[at + k].ns;
-    const bool fixed = head.kind != Kind::elementwise && head.kind != Kind::whole;
-    head.solo = fixed || ns < solo_ns || head.op.op == Op::Slice || head.op.op == Op::SliceGrad;
-    all_solo_ = all_solo_ && head.solo;
-    step_ns_ += ns;
-    at += 1 + static_cast<size_t>(head.fused);
-  }
-  for (int round = 0; round < 2; ++round) {
-    for (size_t at = 0; at < units_.size();) {
-      Unit& u = units_[at];
-      at += 1 + static_cast<size_t>(u.fused);
-      if (u.kind == Kind::begin) continue;  // every worker begins for itself
-      u.barrier = u.barrier || !u.solo || !previous_solo;
-      previous_solo = u.solo;
-      if (u.barrier && recorded) {
-        u.see_record = true;
-        recorded = false;
-      }
-      recorded = recorded || u.kind == Kind::record;
-    }
-  }
 }
 
 }  // namespace feedfwd

@@ -58,6 +58,34 @@ struct Reader {
   FF_INLINE Vec<T> get(int64_t i, int n) const { return Vec<T>::load(p + i * step, n); }
 };
 
+// The usual case, short rows too: all operands lie in rows as the result does.
+template <class F>
+FF_INLINE void adjacent_rows(const F& f, const BoundOp& op, Rect q) {
+  using T = typename F::Scalar;
+  constexpr int size = Vec<T>::size;
+  const int64_t n = q.col1 - q.col0, full = n / size * size;
+  const int left = static_cast<int>(n - full);
+  const T* in[F::inputs];
+  int64_t step[F::inputs];
+  for (int k = 0; k < F::inputs; ++k) {
+    in[k] = at<const T>(op.in[k], q.row0, q.col0);
+    step[k] = op.in[k].row_stride;
+  }
+  T* out = at<T>(op.out[0], q.row0, q.col0);
+  Vec<T> x[F::inputs];
+  for (int64_t r = q.row0; r < q.row1; ++r, out += op.out[0].row_stride) {
+    for (int64_t i = 0; i < full; i += size) {
+      for (int k = 0; k < F::inputs; ++k) x[k] = Vec<T>::load(in[k] + i);
+      f(x).store(out + i);
+    }
+    if (left > 0) {
+      for (int k = 0; k < F::inputs; ++k) x[k] = Vec<T>::load(in[k] + full, left);
+      f(x).store(out + full, left);
+    }
+    for (int k = 0; k < F::inputs; ++k) in[k] += step[k];
+  }
+}
+
 // F: Scalar, inputs, F(op, state), and operator()(const Vec<Scalar>* x) for one vector of results.
 template <class F>
 void vector_rect(const BoundOp& op, const StepState& state, Rect rect) {
@@ -66,6 +94,9 @@ void vector_rect(const BoundOp& op, const StepState& state, Rect rect) {
   const F f(op, state);
   const Rect q = flattened(op, state, rect, F::inputs);
   const int64_t n = q.col1 - q.col0;
+  bool adjacent = true;
+  for (int k = 0; k < F::inputs; ++k) adjacent = adjacent && op.in[k].col_stride == 1;
+  if (adjacent) return adjacent_rows(f, op, q);
   for (int64_t r = q.row0; r < q.row1; ++r) {
     Reader<T> in[F::inputs];
     for (int k = 0; k < F::inputs; ++k) in[k].start(op.in[k], r, q.col0);

@@ -227,8 +227,10 @@ class GemmPart {
 };
 
 template <class T>
-void gemm(const GemmArgs<T>& g, int part, int parts, Epilogue epilogue) {
-  GemmPart<T>(g, share_of<T>(g.m, g.n, part, parts), epilogue).run();
+void gemm(const GemmArgs<T>& g, int part, int parts, bool by_rows, Epilogue epilogue) {
+  const Rectangle mine = by_rows ? Rectangle{g.m * part / parts, g.m * (part + 1) / parts, 0, g.n}
+                                 : share_of<T>(g.m, g.n, part, parts);
+  GemmPart<T>(g, mine, epilogue).run();
 }
 
 }  // namespace feedfwd::FF_ISA

@@ -1,6 +1,7 @@
 // All kernels of one instruction set and their table.
 #pragma once
 
+#include "cpu/burn.h"
 #include "cpu/elementwise_dropout.h"
 #include "cpu/elementwise_float.h"
 #include "cpu/elementwise_scalar.h"
@@ -36,7 +37,7 @@ void matmul(const KernelCall& c) {
   if (c.op->i[2] != 0) {
     gemm_lanes(g, c.part, c.parts, after);
   } else {
-    gemm(g, c.part, c.parts, after);
+    gemm(g, c.part, c.parts, c.by_rows, after);
   }
 }
 

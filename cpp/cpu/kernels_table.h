@@ -185,7 +185,7 @@ inline RectKernel find_rect(const BoundOp& op) {
     case Op::Copy:
       return for_size<RectKernel>(out, [](auto t) -> RectKernel { return copy_rect<FF_TYPE(t)>; });
     case Op::Update:
-      return for_float<RectKernel>(out, [=](auto t) { return kUpdates<FF_TYPE(t)>[fn]; });
+      return for_float<RectKernel>(out, [&](auto t) { return kUpdates<FF_TYPE(t)>[fn](op); });
     default:
       return for_compute<RectKernel>(in, [=](auto t) { return comparison<FF_TYPE(t)>(id); });
   }
@@ -304,6 +304,7 @@ inline Kernel find_whole(const BoundOp& op) {
 #define FF_TEXT_OF(name) #name
 #define FF_TEXT(name) FF_TEXT_OF(name)
 extern const Kernels kernels;
-const Kernels kernels = {FF_TEXT(FF_ISA), find_rect, find_whole, scratch_bytes};
+const Kernels kernels = {FF_TEXT(FF_ISA), find_rect,   find_whole,
+                         scratch_bytes,   burn<float>, burn<double>};
 
 }  // namespace feedfwd::FF_ISA

@@ -110,6 +110,12 @@ FF_INLINE void finish_tile(Vec<T> (&acc)[MR][NV], const TileArgs<T>& t) {
   }
 }
 
+// Vectors from one cache line to the next.
+template <class T>
+constexpr int lines_step() {
+  return 64 / (Vec<T>::size * static_cast<int>(sizeof(T)));
+}
+
 template <class T, int MR, int NV, int Form, bool BTail>
 void tile(const TileArgs<T>& t) {
   Vec<T> acc[MR][NV];
@@ -117,6 +123,14 @@ void tile(const TileArgs<T>& t) {
   for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 16
     for (int j = 0; j < NV; ++j) acc[i][j] = Vec<T>(T(0));
+  }
+  // The product takes long enough for C's lines to come, wherever they are.
+#pragma GCC unroll 1
+  for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < NV; j += lines_step<T>()) {
+      prefetch_to_write(t.c + i * t.ldc + j * Vec<T>::size);
+    }
   }
   const T* a = t.a;
   const T* b = t.b;

@@ -88,33 +88,38 @@ template <bool Max, class T>
 FF_INLINE T extreme_start() {
   return Max ? -static_cast<T>(__builtin_inf()) : static_cast<T>(__builtin_inf());
 }
-template <bool Max, class T>
-FF_INLINE T scalar_extreme(T a, T b) {
-  return (Max ? a > b : a < b) || a != a ? a : b;
+template <bool Max>
+struct Extreme {
+  template <class A>
+  FF_INLINE A operator()(A a, A b) const {
+    return ((Max ? a > b : a < b) | (a != a)) ? a : b;
+  }
+};
+
+// Elements from p on, `n` of them: the first that exist, else `absent`.
+template <class T>
+FF_INLINE Vec<T> load_or(const T* p, int64_t n, T absent) {
+  constexpr int size = Vec<T>::size;
+  if (n >= size) return Vec<T>::load(p);
+  if (n <= 0) return Vec<T>(absent);
+  using Int = IntVec<T>;
+  const auto exists = Int::iota(0) < Int(static_cast<typename Int::Lane>(n));
+  return select(exists, Vec<T>::load(p, static_cast<int>(n)), Vec<T>(absent));
 }
 
 // Lanes over the whole row: joining blocks changes no bit of an extreme that is not a zero, and
 // the order here is as fixed as there.
 template <bool Max, class T>
 FF_INLINE T row_extreme(const T* x, int64_t n) {
-  T lane[16];
-  for (int k = 0; k < 16; ++k) lane[k] = extreme_start<Max, T>();
   constexpr int size = Vec<T>::size;
-  Pack16<T> best = Pack16<T>::load(lane);
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
+  const T start = extreme_start<Max, T>();
+  Pack16<T> best(start);
+  for (int64_t i = 0; i < n; i += 16) {
     for (int r = 0; r < 16 / size; ++r) {
-      best.v[r] = extreme<Max>(best.v[r], Vec<T>::load(x + i + r * size));
+      best.v[r] = extreme<Max>(best.v[r], load_or(x + i + r * size, n - i - r * size, start));
     }
   }
-  best.store(lane);
-  for (int k = 0; i + k < n; ++k) lane[k] = scalar_extreme<Max>(lane[k], x[i + k]);
-  for (int distance = 8; distance > 0; distance /= 2) {
-    for (int k = 0; k < distance; ++k) {
-      lane[k] = scalar_extreme<Max>(lane[k], lane[k + distance]);
-    }
-  }
-  return lane[0];
+  return best.tree(Extreme<Max>{});
 }
 
 // Part p's rows of a kernel that works row by row.

@@ -6,13 +6,6 @@
 
 namespace feedfwd::FF_ISA {
 
-// Part p's columns, in groups that no two parts share a cache line of.
-FF_INLINE Rect columns_share(const KernelCall& c, int64_t cols) {
-  const int64_t groups = (cols + 15) / 16;
-  return {0, 0, smaller(cols, groups * c.part / c.parts * 16),
-          smaller(cols, groups * (c.part + 1) / c.parts * 16)};
-}
-
 // W vectors of columns at once; `n` columns exist in the last.
 template <class T, int W>
 FF_INLINE void column_sums(const T* x, int64_t stride, int64_t rows, T* out, int n) {
@@ -40,7 +33,7 @@ void sum_columns(const KernelCall& c) {
   const BoundRef& in = c.op->in[0];
   const int64_t rows = rows_of(in, *c.state);
   const Line<T> out(c.op->out[0], *c.state);
-  const Rect q = columns_share(c, cols_of(in, *c.state));
+  const Rect q = share_columns(1, cols_of(in, *c.state), c.part, c.parts);
   T sums[4 * size];
   for (int64_t col = q.col0; col < q.col1;) {
     const T* x = at<const T>(in, 0, col);
@@ -62,7 +55,7 @@ void extreme_columns(const KernelCall& c) {
   const BoundRef& in = c.op->in[0];
   const int64_t rows = rows_of(in, *c.state);
   const Line<T> out(c.op->out[0], *c.state);
-  const Rect q = columns_share(c, cols_of(in, *c.state));
+  const Rect q = share_columns(1, cols_of(in, *c.state), c.part, c.parts);
   for (int64_t col = q.col0; col < q.col1; col += size) {
     const int n = static_cast<int>(smaller(q.col1 - col, size));
     Vec<T> best(extreme_start<Max, T>());
@@ -82,7 +75,7 @@ FF_INLINE void reduce_integers(const KernelCall& c, T start) {
   const Line<T> out(c.op->out[0], *c.state);
   const int64_t rows = rows_of(in, *c.state), cols = cols_of(in, *c.state);
   if (c.op->i[2] == 1) {
-    const Rect q = columns_share(c, cols);
+    const Rect q = share_columns(1, cols, c.part, c.parts);
     for (int64_t col = q.col0; col < q.col1; ++col) {
       T acc = start;
       for (int64_t r = 0; r < rows; ++r) acc = F::apply(acc, *at<const T>(in, r, col), acc);
@@ -133,7 +126,7 @@ void argmax(const KernelCall& c) {
   const Line<int64_t> out(c.op->out[0], *c.state);
   const int64_t rows = rows_of(in, *c.state), cols = cols_of(in, *c.state);
   if (c.op->i[2] == 1) {
-    const Rect q = columns_share(c, cols);
+    const Rect q = share_columns(1, cols, c.part, c.parts);
     for (int64_t k = q.col0; k < q.col1; ++k) {
       out[k] = argmax_of(at<const T>(in, 0, k), rows, in.row_stride);
     }

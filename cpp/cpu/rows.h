@@ -41,14 +41,44 @@ struct SubtractTwo {
   FF_INLINE Vec<T> operator()(Vec<T> x) const { return (x - first) - second; }
 };
 
-// exp(z - max) into y; gives max and the sum of y.
+// exp(z - max) over its sum into p; keeps max and the sum. `p` may be z.
 template <class T>
-struct Exponentials {
+struct Softmax {
   T shift, sum;
-  FF_INLINE Exponentials(const T* z, T* y, int64_t n) {
+  FF_INLINE Softmax(const T* z, T* p, int64_t n) {
     shift = row_extreme<true>(z, n);
-    each(z, y, n, ShiftedExp<T>{Vec<T>(shift)});
-    sum = row_sum<T>(n, Adding<T>{y});
+    if (n <= 16) {
+      in_registers(z, p, n);
+      return;
+    }
+    each(z, p, n, ShiftedExp<T>{Vec<T>(shift)});
+    sum = row_sum<T>(n, Adding<T>{p});
+    each<T>(p, p, n, DivideBy<T>{Vec<T>(sum)});
+  }
+
+ private:
+  FF_INLINE void in_registers(const T* z, T* p, int64_t n) {
+    constexpr int size = Vec<T>::size;
+    Pack16<T> e(T(0));
+    for (int r = 0; r * size < n; ++r) {
+      // An absent logit is so low that it adds +0.
+      const T low = extreme_start<true, T>();
+      e.v[r] = math::exp(load_or(z + r * size, n - r * size, low) - Vec<T>(shift));
+      if (n - r * size < size) {
+        using Int = IntVec<T>;
+        const auto exists = Int::iota(0) < Int(static_cast<typename Int::Lane>(n - r * size));
+        e.v[r] = select(exists, e.v[r], Vec<T>(T(0)));  // where the shift is infinite
+      }
+    }
+    sum = e.tree_sum();
+    for (int r = 0; r * size < n; ++r) {
+      const Vec<T> y = DivideBy<T>{Vec<T>(sum)}(e.v[r]);
+      if (n - r * size >= size) {
+        y.store(p + r * size);
+      } else {
+        y.store(p + r * size, static_cast<int>(n - r * size));
+      }
+    }
   }
 };
 
@@ -58,9 +88,7 @@ void softmax(const KernelCall& c) {
   const int64_t cols = cols_of(in, *c.state);
   const Rect q = rows_share(c, rows_of(in, *c.state));
   for (int64_t r = q.row0; r < q.row1; ++r) {
-    T* y = at<T>(out, r, 0);
-    const Exponentials<T> e(at<const T>(in, r, 0), y, cols);
-    each<T>(y, y, cols, DivideBy<T>{Vec<T>(e.sum)});
+    Softmax<T>(at<const T>(in, r, 0), at<T>(out, r, 0), cols);
   }
 }
 
@@ -125,11 +153,10 @@ void xent_dense(const KernelCall& c) {
   for (int64_t r = q.row0; r < q.row1; ++r) {
     const T* z = at<const T>(in, r, 0);
     T* p = at<T>(c.op->out[1], r, 0);
-    const Exponentials<T> e(z, p, cols);
+    const Softmax<T> e(z, p, cols);
     const AddingXent<T> term{at<const T>(target, r, 0), z, Pack16<T>(e.shift),
                              Pack16<T>(scalar_log(e.sum))};
     loss[r] = row_sum<T>(cols, term);
-    each<T>(p, p, cols, DivideBy<T>{Vec<T>(e.sum)});
   }
 }
 
@@ -141,14 +168,23 @@ void xent_labels(const KernelCall& c) {
   const Line<T> loss(c.op->out[0], *c.state);
   const int64_t cols = cols_of(in, *c.state);
   const Rect q = rows_share(c, rows_of(in, *c.state));
-  for (int64_t r = q.row0; r < q.row1; ++r) {
-    const T* z = at<const T>(in, r, 0);
-    T* p = at<T>(c.op->out[1], r, 0);
-    const int64_t l = label[r];
-    const T at_label = l >= 0 && l < cols ? z[l] : static_cast<T>(__builtin_nan(""));
-    const Exponentials<T> e(z, p, cols);
-    loss[r] = scalar_log(e.sum) - (at_label - e.shift);
-    each<T>(p, p, cols, DivideBy<T>{Vec<T>(e.sum)});
+  // A logarithm costs the same for a vector of sums as for one.
+  constexpr int size = Vec<T>::size;
+  for (int64_t first = q.row0; first < q.row1; first += size) {
+    const int count = static_cast<int>(smaller(q.row1 - first, size));
+    T sums[size], shifts[size], logs[size];
+    for (int k = 0; k < size; ++k) sums[k] = T(1);
+    for (int k = 0; k < count; ++k) {
+      const T* z = at<const T>(in, first + k, 0);
+      T* p = at<T>(c.op->out[1], first + k, 0);
+      const int64_t l = label[first + k];
+      const T at_label = l >= 0 && l < cols ? z[l] : static_cast<T>(__builtin_nan(""));
+      const Softmax<T> e(z, p, cols);
+      sums[k] = e.sum;
+      shifts[k] = at_label - e.shift;
+    }
+    math::log(Vec<T>::load(sums)).store(logs);
+    for (int k = 0; k < count; ++k) loss[first + k] = logs[k] - shifts[k];
   }
 }
 

@@ -17,6 +17,16 @@
 
 namespace feedfwd::FF_ISA {
 
+// Asks for the cache line to be there when it is written: another core may hold it, and a store
+// that has to wait for it holds up all stores behind it.
+FF_INLINE void prefetch_to_write(const void* p) {
+#if defined(__x86_64__)
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(p)));
+#else
+  __builtin_prefetch(p, 1);
+#endif
+}
+
 template <class T>
 struct IntOfLane;
 template <>
@@ -223,10 +233,19 @@ struct Pack16 {
     return a;
   }
 
-  // Lane l + lane l + 8, then + 4, + 2, + 1.
   FF_INLINE T tree_sum() const { return tree(Sum{}); }
-  // The same tree of max(a, b) = a > b ? a : b.
+  // Of max(a, b) = a > b ? a : b.
   FF_INLINE T tree_max() const { return tree(Larger{}); }
+  // join(lane l, lane l + 8), then + 4, + 2, + 1.
+  template <class F>
+  FF_INLINE T tree(F join) const {
+    typename Vec<T>::Reg half[registers];
+    for (int r = 0; r < registers; ++r) half[r] = v[r].v;
+    for (int count = registers / 2; count > 0; count /= 2) {
+      for (int r = 0; r < count; ++r) half[r] = join(half[r], half[r + count]);
+    }
+    return fold<Vec<T>::size>(half[0], join);
+  }
 
  private:
   struct Sum {
@@ -241,15 +260,6 @@ struct Pack16 {
       return a > b ? a : b;
     }
   };
-  template <class F>
-  FF_INLINE T tree(F join) const {
-    typename Vec<T>::Reg half[registers];
-    for (int r = 0; r < registers; ++r) half[r] = v[r].v;
-    for (int count = registers / 2; count > 0; count /= 2) {
-      for (int r = 0; r < count; ++r) half[r] = join(half[r], half[r + count]);
-    }
-    return fold<Vec<T>::size>(half[0], join);
-  }
   // Joins the two halves of a register until one lane is left.
   template <int lanes, class R, class F>
   static FF_INLINE T fold(R r, F join) {

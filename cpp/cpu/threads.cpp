@@ -21,6 +21,9 @@
 #include <pthread.h>
 #include <signal.h>
 #endif
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 namespace feedfwd {
 
@@ -28,7 +31,7 @@ namespace {
 
 // Longer than any step between two barriers of a balanced program takes to even out, shorter than
 // what a sleep and a wake-up cost.
-constexpr auto kSpin = std::chrono::microseconds(5);
+constexpr auto kSpin = std::chrono::microseconds(20);
 
 void pause() {
 #if defined(__x86_64__)
@@ -51,6 +54,30 @@ void wait_while(const std::atomic<T>& value, T old) {
   while (value.load(std::memory_order_acquire) == old) {
     value.wait(old, std::memory_order_acquire);
   }
+}
+
+// The CPU that runs this thread, -1 where nobody can say.
+int current_cpu() {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
+// A woken thread may land on the CPU of the one that woke it, and then runs only when that one
+// sleeps: for milliseconds, until the system spreads them. Which CPUs are allowed stays as it was.
+void move_off(int cpu) {
+#if defined(__linux__)
+  cpu_set_t allowed;
+  if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(cpu, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+  sched_setaffinity(0, sizeof allowed, &allowed);
+#else
+  (void)cpu;
+#endif
 }
 
 // While one lives, threads that are started get no signals but those of their own faults and of
@@ -151,10 +178,12 @@ void Team::run_body(int parts, BodyCall call, void* body) {
 void Team::run_together(int parts, int count) {
   seat_threads(count);
   run_parts_ = parts;
+  run_cpu_ = current_cpu();
   run_count_ = count = seated_ + 1 < count ? seated_ + 1 : count;
   error_ = nullptr;
   failed_.store(false, std::memory_order_relaxed);
   arrived_.store(0, std::memory_order_relaxed);
+  for (Post& post : posts_) post.passed.store(0, std::memory_order_relaxed);
   running_.store(count - 1, std::memory_order_relaxed);
   for (int i = 0; i < count - 1; ++i) {
     seats_[i].calls.fetch_add(1, std::memory_order_release);
@@ -185,6 +214,7 @@ void Team::serve(Seat& seat, int id) {
   const FloatState state;
   for (unsigned seen = 0;; ++seen) {
     wait_while(seat.calls, seen);
+    if (const int cpu = current_cpu(); cpu >= 0 && cpu == run_cpu_) move_off(cpu);
     work(id);
     if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
   }
@@ -194,15 +224,37 @@ void Team::work(int id) {
   Worker worker(id, run_count_, run_parts_, this);
   try {
     call_(body_, worker);
+    return;
   } catch (const OtherFailed&) {
   } catch (...) {
     if (!failed_.exchange(true, std::memory_order_acq_rel)) error_ = std::current_exception();
     phase_.fetch_add(1, std::memory_order_acq_rel);
     phase_.notify_all();
   }
+  if (id < kPosts) {  // lets all pass who wait for this one
+    posts_[id].passed.fetch_add(1u << 30, std::memory_order_seq_cst);
+    posts_[id].passed.notify_all();
+  }
 }
 
-void Team::wait_for_all(int count) {
+void Team::meet_at_posts(int id, int count) {
+  std::atomic<unsigned>& own = posts_[id].passed;
+  const unsigned before = own.load(std::memory_order_relaxed);
+  // An exchange is a full fence: whoever goes to sleep is seen by notify_all.
+  own.exchange(before + 1, std::memory_order_seq_cst);
+  own.notify_all();
+  for (int other = 0; other < count; ++other) {
+    if (other != id) wait_while(posts_[other].passed, before);
+  }
+}
+
+void Team::wait_for_all(int id, int count) {
+  if (count <= kPosts) {
+    if (failed_.load(std::memory_order_acquire)) throw OtherFailed();
+    meet_at_posts(id, count);
+    if (failed_.load(std::memory_order_acquire)) throw OtherFailed();
+    return;
+  }
   const unsigned phase = phase_.load(std::memory_order_acquire);
   if (failed_.load(std::memory_order_acquire)) throw OtherFailed();
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == count - 1) {
@@ -215,7 +267,7 @@ void Team::wait_for_all(int count) {
   if (failed_.load(std::memory_order_acquire)) throw OtherFailed();
 }
 
-void Worker::wait_for_all() { team_->wait_for_all(count); }
+void Worker::wait_for_all() { team_->wait_for_all(id, count); }
 
 // In a forked child: the threads are gone, and so is whatever run was on. Their seats are left as
 // they are, since freeing memory here could wait for a lock that nobody holds any more.

@@ -68,7 +68,8 @@ class Team {
   void seat_threads(int count);
   void serve(Seat& seat, int id);
   void work(int id);
-  void wait_for_all(int count);
+  void wait_for_all(int id, int count);
+  void meet_at_posts(int id, int count);
   static void abandon_threads();
 
   const int cpus_;
@@ -81,8 +82,16 @@ class Team {
   BodyCall call_ = nullptr;
   void* body_ = nullptr;
   int run_parts_ = 1, run_count_ = 1;
+  int run_cpu_ = -1;  // the caller's
   std::exception_ptr error_;
 
+  // A few workers wait at one another's posts, each the next barrier its worker will pass: a cache
+  // line goes over once. Many count themselves.
+  static constexpr int kPosts = 4;
+  struct alignas(64) Post {
+    std::atomic<unsigned> passed{0};
+  };
+  Post posts_[kPosts];
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<unsigned> phase_{0};
   std::atomic<bool> failed_{false};

@@ -25,23 +25,30 @@ struct UpdateNumbers {
     clip = Vec<T>(static_cast<T>(op.f[0]));
   }
 
-  template <class Optimizer>
+  // Plain: nothing is done to gradient or variable before, and the flags are known.
+  template <class Optimizer, bool Plain, int Flags>
   FF_INLINE void apply(Vec<T>& w, Vec<T> g, Vec<T>* slots) const {
-    if (has_factor) g = g * factor;
-    if (has_clip) g = select(g > clip, clip, select(g < -clip, -clip, g));
-    if (has_decay) w = math::decayed(w, k[math::kDecay]);
-    Optimizer::update(w, g, slots, k, flags);
+    if constexpr (!Plain) {
+      if (has_factor) g = g * factor;
+      if (has_clip) g = select(g > clip, clip, select(g < -clip, -clip, g));
+      if (has_decay) w = math::decayed(w, k[math::kDecay]);
+    }
+    Optimizer::update(w, g, slots, k, Plain ? Flags : flags);
   }
 };
 
-template <class Optimizer, class T>
+// Vectors of the variable that are asked for ahead. The others have read it since it was written.
+constexpr int kUpdateAhead = 16;
+
+// `Slots` below 0: as many as there are.
+template <class Optimizer, class T, bool Plain, int Flags, int Slots>
 void update_rect(const BoundOp& op, const StepState& state, Rect rect) {
   if (state.bad_step >= 0) return;
   constexpr int size = Vec<T>::size;
   const UpdateNumbers<T> numbers(op, state);
   const Rect q = flattened(op, state, rect, 1);
   const int64_t n = q.col1 - q.col0;
-  const int slots = op.outputs - 1;
+  const int slots = Slots >= 0 ? Slots : op.outputs - 1;
   for (int64_t r = q.row0; r < q.row1; ++r) {
     Reader<T> gradient;
     gradient.start(op.in[0], r, q.col0);
@@ -50,23 +57,35 @@ void update_rect(const BoundOp& op, const StepState& state, Rect rect) {
     Vec<T> v[1 + math::kMaxSlots];
     int64_t i = 0;
     for (; i + size <= n; i += size) {
+      prefetch_to_write(p[0] + i + kUpdateAhead * size);
       for (int k = 0; k <= slots; ++k) v[k] = Vec<T>::load(p[k] + i);
-      numbers.template apply<Optimizer>(v[0], gradient.get(i), v + 1);
+      numbers.template apply<Optimizer, Plain, Flags>(v[0], gradient.get(i), v + 1);
       for (int k = 0; k <= slots; ++k) v[k].store(p[k] + i);
     }
     if (i < n) {
       const int left = static_cast<int>(n - i);
       for (int k = 0; k <= slots; ++k) v[k] = Vec<T>::load(p[k] + i, left);
-      numbers.template apply<Optimizer>(v[0], gradient.get(i, left), v + 1);
+      numbers.template apply<Optimizer, Plain, Flags>(v[0], gradient.get(i, left), v + 1);
       for (int k = 0; k <= slots; ++k) v[k].store(p[k] + i, left);
     }
   }
 }
 
+template <class Optimizer, class T>
+RectKernel find_update(const BoundOp& op) {
+  const bool plain = op.inputs == 1 && !(op.f[0] > 0) && op.i[1] == 0;
+  if (plain && op.i[0] == 0) return update_rect<Optimizer, T, true, 0, Optimizer::plain_slots>;
+  if constexpr (__is_same(Optimizer, math::Sgd)) {
+    using math::Sgd;
+    if (plain && op.i[0] == Sgd::kMomentum) return update_rect<Sgd, T, true, Sgd::kMomentum, 1>;
+  }
+  return update_rect<Optimizer, T, false, 0, -1>;
+}
+
 // By place in FF_OPTIMIZERS.
 template <class T>
-inline constexpr RectKernel kUpdates[] = {
-#define FF_ENTRY(Optimizer) update_rect<math::Optimizer, T>,
+inline constexpr RectKernel (*kUpdates[])(const BoundOp& op) = {
+#define FF_ENTRY(Optimizer) find_update<math::Optimizer, T>,
     FF_OPTIMIZERS(FF_ENTRY)
 #undef FF_ENTRY
 };

@@ -57,6 +57,9 @@ def output_shape(
 ) -> tuple[int | None, ...]:
     """Shape of the model's one output for rows like these; builds the model."""
     model._ensure(inputs, rebuild)
+    kinds = tuple((a.shape[1:], a.dtype) for a in inputs)
+    if model._known_shape[:2] == (model._structure, kinds):
+        return model._known_shape[2]
     outputs = run_scratch(lambda t: model(rebuild(model._trace_inputs(t, inputs))))
     found = list(inside(outputs, (_core.Tensor, _core.Variable)))
     if len(found) != 1:
@@ -64,7 +67,9 @@ def output_shape(
             f"model: got {len(found)} outputs, expected one; for several write a loop with "
             "ff.GradientTape"
         )
-    return tuple(found[0].shape)
+    shape: tuple[int | None, ...] = tuple(found[0].shape)
+    model._known_shape = model._structure, kinds, shape
+    return shape
 
 
 class _Same:
@@ -99,7 +104,7 @@ class Programs:
         """The program for batches of at most `batch` rows like these."""
         shards = trainer.shards if training else 1
         capacity = -(-batch // shards)
-        kinds = tuple((a.shape[1:], a.dtype.name) for a in rows.arrays())
+        kinds = tuple((a.shape[1:], a.dtype) for a in rows.arrays())
         trained = tuple(id(v) for v in trainer.model.trainable_variables) if training else ()
         decay = bool(trainer.optimizer.weight_decay) if training else False
         excluded = trainer.optimizer.excluded(trainer.model.trainable_variables) if decay else []
@@ -210,15 +215,21 @@ class Walk:
         """All batches of `rows` that are left; the first of them is the pass's number `base`."""
         batch = min(batch, rows.count)
         steps = -(-rows.count // batch)
-        bound = None
+        program = None
         while (step := self.cursor.steps - base) < steps and not self.stopped:
-            program = self.trainer._programs.get(
-                self.trainer, rows, capacity or batch, self.training
-            )
-            fresh = program is not bound
+            # Between pieces without hooks nobody changes the model but another thread.
+            fresh = program is None or self._hooked or not program.is_current
+            if fresh:
+                before, program = (
+                    program,
+                    self.trainer._programs.get(
+                        self.trainer, rows, capacity or batch, self.training
+                    ),
+                )
+                fresh = program is not before
+            assert program is not None
             if fresh:
                 program.bind(rows.arrays())
-                bound = program
                 self._piece = 1 if self._hooked else self.trainer._programs.pace(program)
             count = self._steps_now(steps - step)
             if self._hooked and self._callbacks is not None:

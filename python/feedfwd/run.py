@@ -70,9 +70,10 @@ class Run(NamedTuple):
 
 def states_of(callbacks: Iterable[Callback]) -> States:
     """Class name and state of each callback; copies, where it may go on changing what it gave."""
+    states = [(c, c.get_state()) for c in callbacks]
     return [
-        (type(c).__name__, c.get_state() if c.replaces_state else copy.deepcopy(c.get_state()))
-        for c in callbacks
+        (type(c).__name__, copy.deepcopy(state) if state and not c.replaces_state else state)
+        for c, state in states
     ]
 
 

@@ -60,6 +60,12 @@ class Interpreter : public Backend {
   static int64_t rows(const Ref& x, const StepState& s) { return x.rows.at(s.rows); }
   static int64_t cols(const Ref& x, const StepState& s) { return x.cols.at(s.rows); }
 
+  static Ref rows_of(const Instr& gather, const StepState& s) {
+    Ref in = gather.in[0];
+    in.data = const_cast<void*>(s.inputs[gather.attrs.i[0] - 1]);
+    return in;
+  }
+
   void run_group(const Instr* group, StepState& s, size_t index) {
     if (group->fused > 0) {
       const int64_t m = rows(group->out[0], s), n = cols(group->out[0], s);
@@ -82,7 +88,8 @@ class Interpreter : public Backend {
       case Op::Gather:
         for (int64_t r = 0; r < s.rows; ++r) {
           const int64_t from = s.order ? s.order[s.offset + r] : s.offset + r;
-          for (int64_t c = 0; c < cols(i.out[0], s); ++c) at(i.out[0], r, c) = at(i.in[0], from, c);
+          for (int64_t c = 0; c < cols(i.out[0], s); ++c)
+            at(i.out[0], r, c) = at(rows_of(i, s), from, c);
         }
         return;
       case Op::Sum:

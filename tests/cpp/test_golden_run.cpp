@@ -119,9 +119,8 @@ uint64_t trained(DType dtype, int shards) {
   for (double u : draw(Draw::uniform, rows, 0, 7, 3, 0, 101))
     labels.push_back(static_cast<int64_t>(u));
   Program program(net.graph, make_plan(net.graph, request), backend, bindings);
-  program.bind(
-      {{backend->adopt(x.data(), x.size() * sizeof(T), nullptr), dtype, rows, 37, 37},
-       {backend->adopt(labels.data(), labels.size() * 8, nullptr), DType::i64, rows, 1, 1}});
+  program.bind({{backend->adopt(x.data(), x.size() * sizeof(T), nullptr), dtype, rows, 37},
+                {backend->adopt(labels.data(), labels.size() * 8, nullptr), DType::i64, rows, 1}});
   const int64_t steps = (rows + 49) / 50;
   const double hyper[math::kMaxHyper] = {0.9, 0.999, 1e-7};
   for (uint32_t epoch = 0; epoch < 3; ++epoch) {

@@ -34,6 +34,7 @@ struct Sgd {
   static constexpr const char* name = "sgd";
   static constexpr const char* hyper[kMaxHyper] = {"momentum", "nesterov", "torch"};
   static constexpr int kMomentum = 1, kNesterov = 2, kTorch = 4;
+  static constexpr int plain_slots = 0;  // where flags() is 0
   static int flags(const double* h) {
     return (h[0] != 0 ? kMomentum : 0) | (h[1] != 0 ? kNesterov : 0) | (h[2] != 0 ? kTorch : 0);
   }
@@ -65,6 +66,7 @@ struct Adam {
   static constexpr const char* hyper[kMaxHyper] = {"beta_1", "beta_2", "epsilon", "amsgrad",
                                                    "torch"};
   static constexpr int kAmsgrad = 1, kTorch = 2;
+  static constexpr int plain_slots = 2;  // where flags() is 0
   static int flags(const double* h) {
     return (h[3] != 0 ? kAmsgrad : 0) | (h[4] != 0 ? kTorch : 0);
   }
@@ -93,6 +95,7 @@ struct Adam {
 struct Adadelta {
   static constexpr const char* name = "adadelta";
   static constexpr const char* hyper[kMaxHyper] = {"rho", "epsilon"};
+  static constexpr int plain_slots = 2;  // where flags() is 0
   static int flags(const double*) { return 0; }
   static int slots(const double*) { return 2; }
   static double initial(const double*, int) { return 0; }
@@ -117,6 +120,7 @@ struct Adagrad {
   static constexpr const char* name = "adagrad";
   static constexpr const char* hyper[kMaxHyper] = {"initial_accumulator_value", "epsilon", "torch"};
   static constexpr int kTorch = 1;
+  static constexpr int plain_slots = 1;  // where flags() is 0
   static int flags(const double* h) { return h[2] != 0 ? kTorch : 0; }
   static int slots(const double*) { return 1; }
   static double initial(const double* h, int) { return h[0]; }
@@ -139,6 +143,7 @@ struct Rmsprop {
   static constexpr const char* hyper[kMaxHyper] = {"rho", "momentum", "epsilon", "centered",
                                                    "torch"};
   static constexpr int kMomentum = 1, kCentered = 2, kTorch = 4;
+  static constexpr int plain_slots = 1;  // where flags() is 0
   static int flags(const double* h) {
     return (h[1] != 0 ? kMomentum : 0) | (h[3] != 0 ? kCentered : 0) | (h[4] != 0 ? kTorch : 0);
   }

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from feedfwd import _core
 from feedfwd.arguments import shown
-from feedfwd.layers import configs, tracking
+from feedfwd.layers import configs, tracking, tree
 from feedfwd.layers.checks import (
     check_dtype,
     check_shape,
@@ -25,10 +25,6 @@ from feedfwd.layers.checks import (
 from feedfwd.layers.tracking import Draw, Weight, inside, state
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-# What the scan for nested layers and variables passes by.
-_BOOKKEEPING = frozenset(
-    {"_init", "_weights", "_counters", "_parent", "_programs", "_graph", "_trace_key", "_feedfwd"}
-)
 
 
 class Layer:
@@ -106,7 +102,7 @@ class Layer:
             raise TypeError(f"{type(self).__name__}: call super().__init__() first in __init__")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, _core.Variable) and name not in _BOOKKEEPING:
+        if isinstance(value, _core.Variable) and name not in tree.BOOKKEEPING:
             self._check_init()
             old = self.__dict__.get(name)
             if isinstance(old, _core.Variable) and old is not value:
@@ -115,7 +111,7 @@ class Layer:
             if not any(v is value for v in known):
                 self._weights.append(Weight(value, None, False))
                 self._changed()
-        elif name not in _BOOKKEEPING:
+        elif name not in tree.BOOKKEEPING:
             for child in inside(value, Layer):
                 self._check_init()
                 child._take_parent(self)
@@ -153,25 +149,13 @@ class Layer:
         return self._seed
 
     def _children(self) -> list[Layer]:
-        found: dict[int, Layer] = {}
-        for name, value in self.__dict__.items():
-            if name not in _BOOKKEEPING:
-                for child in inside(value, Layer):
-                    found.setdefault(id(child), child)
-        return [child for child in found.values() if child is not self]
+        return tree.parts(self, Layer)[0]
+
+    def _tree(self) -> list[tuple[Layer, list[_core.Variable]]]:
+        return tree.tree(self, Layer)
 
     def _flatten(self) -> list[Layer]:
-        """This layer and all below it, depth first, each once."""
-        found: dict[int, Layer] = {}
-
-        def visit(layer: Layer) -> None:
-            if id(layer) not in found:
-                found[id(layer)] = layer
-                for child in layer._children():
-                    visit(child)
-
-        visit(self)
-        return list(found.values())
+        return [layer for layer, _ in self._tree()]
 
     @property
     def name(self) -> str:
@@ -244,23 +228,20 @@ class Layer:
         self._weights.append(Weight(variable, draw, dtype is not None))
         return variable
 
-    def _own(self) -> list[Weight]:
-        """Own weights in creation order, then variables kept in lists and dicts."""
+    def _own(self, held: list[_core.Variable]) -> list[Weight]:
+        """Own weights in creation order, then those of `held` that only lists and dicts keep."""
         known = {id(w.variable) for w in self._weights} | {id(v) for v in self._counters}
-        for name, value in self.__dict__.items():
-            if name in _BOOKKEEPING:
-                continue
-            for variable in inside(value, _core.Variable):
-                if id(variable) not in known:
-                    known.add(id(variable))
-                    self._weights.append(Weight(variable, None, False))
-        return list(self._weights)
+        for variable in held:
+            if id(variable) not in known:
+                known.add(id(variable))
+                self._weights.append(Weight(variable, None, False))
+        return self._weights
 
     def _all_weights(self) -> list[Weight]:
         self._check_init()
         found: dict[int, Weight] = {}
-        for layer in self._flatten():
-            for weight in layer._own():
+        for layer, held in self._tree():
+            for weight in layer._own(held):
                 found.setdefault(id(weight.variable), weight)
         return list(found.values())
 
@@ -272,9 +253,15 @@ class Layer:
     @property
     def trainable_variables(self) -> list[_core.Variable]:
         """The weights an optimizer updates."""
-        locked = [layer for layer in self._flatten() if not layer._trainable]
-        frozen = {id(v) for layer in locked for v in layer.variables}
-        return [v for v in self.variables if v.trainable and id(v) not in frozen]
+        self._check_init()
+        tree = self._tree()
+        frozen = {id(v) for layer, _ in tree if not layer._trainable for v in layer.variables}
+        found: dict[int, _core.Variable] = {}
+        for layer, held in tree:
+            for weight in layer._own(held):
+                if weight.variable.trainable:
+                    found.setdefault(id(weight.variable), weight.variable)
+        return [v for key, v in found.items() if key not in frozen]
 
     @property
     def non_trainable_variables(self) -> list[_core.Variable]:

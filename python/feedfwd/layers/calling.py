@@ -84,13 +84,13 @@ def build(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
 
 def adopt(root: Layer) -> None:
     """Give everything below `root` its parent, dtype and device."""
-    layers = root._flatten()
-    for layer in layers:
+    tree = root._tree()
+    for layer, _ in tree:
         for child in layer._children():
             child._take_parent(layer)
     device = root._root()._device
-    for layer in layers:
-        for weight in layer._own():
+    for layer, held in tree:
+        for weight in layer._own(held):
             variable = weight.variable
             dtype = str(variable.dtype)
             wanted = layer.dtype if dtype.startswith("float") and not weight.fixed_dtype else dtype

@@ -1,0 +1,57 @@
+"""What a layer is made of: layers and variables in its attributes, and in lists and dicts there.
+
+Asked anew at every fit, since nobody tells when a list grows; so it looks at few attributes twice.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+from feedfwd import _core
+from feedfwd.layers.tracking import inside
+
+if TYPE_CHECKING:
+    from feedfwd.layers.base import Layer
+
+# What the scan for nested layers and variables passes by.
+BOOKKEEPING = frozenset(
+    {"_init", "_weights", "_counters", "_parent", "_programs", "_quick", "_known_shape", "_graph"}
+    | {"_trace_key", "_feedfwd", "_signature", "_structure"}
+    | {"_input_shapes", "_input_dtypes", "_input_names"}
+)
+# Types of attributes that hold neither: most attributes are of these.
+_PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None), object, weakref.ref})
+
+
+def parts(layer: Layer, kind: type[Layer]) -> tuple[list[Layer], list[_core.Variable]]:
+    """Layers one level down, each once, and variables; `kind` is the class of all layers."""
+    layers: dict[int, Layer] = {}
+    variables: list[_core.Variable] = []
+    for name, value in layer.__dict__.items():
+        if type(value) in _PLAIN or name in BOOKKEEPING:
+            continue
+        if isinstance(value, _core.Variable):
+            variables.append(value)
+        elif isinstance(value, (kind, list, tuple, dict)):
+            for part in inside(value, (kind, _core.Variable)):
+                if isinstance(part, _core.Variable):
+                    variables.append(part)
+                elif part is not layer:
+                    layers.setdefault(id(part), part)
+    return list(layers.values()), variables
+
+
+def tree(layer: Layer, kind: type[Layer]) -> list[tuple[Layer, list[_core.Variable]]]:
+    """The layer and all below it, depth first, each once, with the variables they hold."""
+    found: dict[int, tuple[Layer, list[_core.Variable]]] = {}
+
+    def visit(at: Layer) -> None:
+        if id(at) not in found:
+            children, variables = parts(at, kind)
+            found[id(at)] = at, variables
+            for child in children:
+                visit(child)
+
+    visit(layer)
+    return list(found.values())
