@@ -13,7 +13,7 @@ FUZZ_QUICK_SECONDS := 20
 export PYTHON
 
 .PHONY: help demo docs wheel install test test-cpp test-aarch64 sanitize sanitize-quick fuzz fuzz-quick faults \
-  lint format bench clean
+  lint format bench bench-peers clean
 
 help:
 	@echo "make demo          build, then a network learns handwritten digits: the first thing to try"
@@ -29,7 +29,8 @@ help:
 	@echo "make format        rewrite the sources as the formatters want them"
 	@echo "make wheel         the portable wheel, tried where no compiler is, and the sdist"
 	@echo "make docs          the pages and the API reference as HTML, in build/docs"
-	@echo "make bench         the benchmarks in bench/"
+	@echo "make bench         the speed beside the libraries that are in .venv; a table, and JSON"
+	@echo "make bench-peers   install these libraries: PyTorch, JAX, ONNX Runtime"
 	@echo "make clean         remove build/ and .venv"
 
 .venv/.made:
@@ -116,8 +117,13 @@ docs: install
 	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
 	@echo "written: build/docs/index.html"
 
+# ARGS: what bench/suite.py takes, e.g. ARGS="--only 784-128-10 --rounds 3"
 bench: install
-	for program in bench/*.py; do $(BIN)/python "$$program" || exit 1; done
+	$(BIN)/python bench/suite.py $(ARGS)
+
+# ARGS: more of them, e.g. ARGS="keras scikit-learn"
+bench-peers: .venv/.made
+	$(PIP) install -r bench/requirements.txt $(ARGS)
 
 clean:
 	rm -rf build .venv

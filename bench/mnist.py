@@ -15,8 +15,10 @@ from typing import Any
 
 import feedfwd as ff
 import numpy as np
-import timing
+from feedfwd.bench import timing
 from numpy.typing import NDArray
+
+RESULTS = pathlib.Path(__file__).parent / "results"
 
 Images = tuple[NDArray[np.uint8], NDArray[np.int64]]
 Sets = tuple[Images, Images]
@@ -75,7 +77,7 @@ def main() -> None:
     mean = statistics.mean(run["accuracy"] for run in runs)
     print(f"mnist, {arguments.epochs} epochs: mean test accuracy {mean:.4f} of {len(runs)} seeds")
     threads = ff.get_num_threads()
-    timing.save("mnist", {"epochs": arguments.epochs, "threads": threads, "runs": runs})
+    timing.keep(RESULTS, "mnist", {"epochs": arguments.epochs, "threads": threads, "runs": runs})
 
 
 if __name__ == "__main__":

@@ -22,10 +22,11 @@ import sys
 import tempfile
 from typing import Any
 
-import timing
 from feedfwd import readers, tables
+from feedfwd.bench import timing
 from feedfwd.cli import measures
 
+RESULTS = pathlib.Path(__file__).parent / "results"
 WIDTHS = ((100,), (256, 128))
 
 
@@ -133,7 +134,7 @@ def main() -> None:
             scores = [run[contender] for run in runs]
             every = ", ".join(f"{score:.4f}" for score in scores)
             print(f"{what}: {contender}: {measure} {statistics.mean(scores):.4f} ({every})")
-    timing.save("quality", kept)
+    timing.keep(RESULTS, "quality", kept)
 
 
 if __name__ == "__main__":

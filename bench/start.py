@@ -12,11 +12,13 @@ import argparse
 import pathlib
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 import feedfwd as ff
-import timing
+from feedfwd.bench import timing
 
+RESULTS = pathlib.Path(__file__).parent / "results"
 ASK = (
     "import time, numpy\n"
     "start = time.perf_counter()\n"
@@ -34,13 +36,15 @@ def import_seconds() -> float:
 def compressed_bytes() -> int:
     """The installed package, packed as a wheel packs it."""
     folder = pathlib.Path(ff.__file__).parent
-    packed = pathlib.Path(timing.ROOT / "build" / "package.zip")
-    packed.parent.mkdir(exist_ok=True)
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        tempfile.TemporaryFile() as packed,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         for path in sorted(folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 archive.write(path, path.relative_to(folder.parent))
-    return packed.stat().st_size
+        archive.close()
+        return packed.tell()
 
 
 def main() -> None:
@@ -57,7 +61,7 @@ def main() -> None:
             f"start: import {1e3 * taken['median']:.0f} ms beyond NumPy's, quartiles "
             f"{1e3 * taken['quartile_1']:.0f} to {1e3 * taken['quartile_3']:.0f}"
         )
-        timing.save("start", {"import_seconds": taken, "packed_bytes": size})
+        timing.keep(RESULTS, "start", {"import_seconds": taken, "packed_bytes": size})
 
 
 if __name__ == "__main__":

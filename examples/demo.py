@@ -13,11 +13,10 @@ import time
 
 import feedfwd as ff
 import numpy as np
+from feedfwd.bench import cases
+from feedfwd.bench.peers import numpy as in_numpy_alone
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "bench"))
-import small_nets  # noqa: E402  (the benchmark's NumPy peer is a net of just these sizes)
-
 LOSS = ff.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
@@ -39,17 +38,17 @@ def train(x: np.ndarray, y: np.ndarray) -> ff.Trainer:
 
 def samples_per_second(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Training in feedfwd and in NumPy, in turns: same net, batches of 32, Adam; medians."""
-    full = len(x) // 32 * 32  # NumPy's net takes whole batches
-    x, y = np.ascontiguousarray(x[:full], np.float32), y[:full]
+    x = np.ascontiguousarray(x, np.float32)
     trainer = ff.Trainer(network(), ff.optimizers.Adam(1e-3), LOSS)
-    theirs, epochs = small_nets.InNumpy(), 10
-    trainer.model.set_weights([theirs.w1, theirs.b1, theirs.w2, theirs.b2])
+    case, epochs = cases.Training((64, 128, 10), 32, len(x)), 10
+    theirs = in_numpy_alone.Net(case)
+    trainer.model.set_weights(cases.weights(case.widths))
 
     def in_feedfwd() -> float:
         return trainer.fit(x, y, batch_size=32, epochs=epochs, verbose=0).history["loss"][-1]
 
     def in_numpy() -> float:
-        return [theirs.epoch(x, y) for _ in range(epochs)][-1]
+        return [theirs.epoch(x, y, True) for _ in range(epochs)][-1]
 
     rates: dict[str, list[float]] = {"feedfwd": [], "NumPy": []}
     for turn in range(6):
@@ -57,7 +56,7 @@ def samples_per_second(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
             start = time.perf_counter()
             work()
             if turn:  # the first is the warm-up
-                rates[name].append(epochs * full / (time.perf_counter() - start))
+                rates[name].append(epochs * len(x) / (time.perf_counter() - start))
     return {name: statistics.median(r) for name, r in rates.items()}
 
 

@@ -52,7 +52,17 @@ def wheel() -> pathlib.Path:
     raw = OUT / "raw"
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
     where = f"build-dir={ROOT / 'build' / 'wheel'}"
-    run(*pip, "wheel", "--no-build-isolation", "--no-deps", "--config-settings", where, "-w", raw, ROOT)
+    run(
+        *pip,
+        "wheel",
+        "--no-build-isolation",
+        "--no-deps",
+        "--config-settings",
+        where,
+        "-w",
+        raw,
+        ROOT,
+    )
     (built,) = raw.glob("*.whl")
     run(sys.executable, "-m", "auditwheel", "repair", "-w", OUT, built)
     (found,) = OUT.glob("*.whl")

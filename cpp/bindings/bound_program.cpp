@@ -99,7 +99,7 @@ std::vector<Source> BoundProgram::sources_of(const py::sequence& arrays) const {
     if (!(a.flags() & py::array::c_style) || a.ndim() < 1)
       throw std::invalid_argument("bind: expected C-contiguous arrays of at least one axis");
     Source s;
-    s.dtype = data_dtype(py::str(a.dtype().attr("name")));
+    s.dtype = data_dtype(a.dtype());
     s.rows = a.shape(0);
     s.cols = 1;
     for (int i = 1; i < a.ndim(); ++i) s.cols = checked_mul(s.cols, a.shape(i));

@@ -149,6 +149,16 @@ DType data_dtype(const std::string& name) {
   throw TypeError("got dtype " + name + ", expected bool, integers or floats");
 }
 
+DType data_dtype(const py::dtype& dtype) {
+  // The usual ones without asking for their names, which NumPy puts together in Python.
+  const char kind = dtype.kind();
+  const auto size = dtype.itemsize();
+  if (kind == 'f' && size == 4) return DType::f32;
+  if (kind == 'f' && size == 8) return DType::f64;
+  if (kind == 'i' && size == 8) return DType::i64;
+  return data_dtype(std::string(py::str(dtype.attr("name"))));
+}
+
 DType parse_dtype(const py::handle& x, const char* argument) {
   if (x.is_none())  // NumPy's float64, which nobody means here
     throw TypeError(std::string(argument) +

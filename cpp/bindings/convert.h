@@ -16,6 +16,7 @@ namespace py = pybind11;
 
 DType parse_dtype(const py::handle& x, const char* argument);  // a compute dtype
 DType data_dtype(const std::string& name);                     // any dtype of data
+DType data_dtype(const py::dtype& dtype);
 py::dtype numpy_dtype(DType t);
 
 py::tuple shape_tuple(const Shape& shape);

@@ -55,7 +55,7 @@ class CpuBackend : public Backend {
     if (bytes > 0) std::memcpy(host, from, bytes);
   }
   void run(const Instr& instr) override {
-    CpuCode code({instr}, 1, kernels_, kSoloEagerNs);
+    CpuCode code({instr}, 1, kernels_, kSoloEagerNs, kSoloEagerNs);
     StepState state;
     code.submit(state, 1);
   }

@@ -12,8 +12,6 @@ namespace feedfwd {
 
 // An operand's share of a tile of fused elementwise instructions: several of them fit the L1 cache.
 constexpr int64_t kTileElements = 1024;
-// Steps that take longer are the team's without a trial.
-constexpr double kCertainNs = 2e6;
 // The team must be that much faster: it occupies more of the machine, and others disturb it more.
 constexpr double kGain = 1.15;
 // One way goes on for about so long, at least so many steps, before the choice is looked at again.
@@ -77,7 +75,7 @@ void CpuCode::submit(StepState& state, int64_t steps) {
   prepare(parts);
   const int64_t end = state.index + 1 + steps;
   int64_t left = steps;
-  if (parts == 1 || step_ns_ >= kCertainNs) {
+  if (parts == 1 || step_ns_ >= team_ns_) {
     if (left > 0 && state.bad_step < 0) run_steps(state, left, parts);
     left = 0;
   }
@@ -85,11 +83,12 @@ void CpuCode::submit(StepState& state, int64_t steps) {
     const int mode = pace_.choose();
     const int64_t count = std::min(left, pace_.steps(mode));
     left -= count;
+    // In a longer run the first step, in which the team may still wake, says little.
+    const auto start = std::chrono::steady_clock::now();
     run_steps(state, count, mode == 0 ? 1 : parts);
-    if (count < 2) continue;
     const std::chrono::duration<double, std::nano> taken =
-        std::chrono::steady_clock::now() - after_first_;
-    pace_.note(mode, taken.count() / static_cast<double>(count - 1));
+        std::chrono::steady_clock::now() - (count > 1 ? after_first_ : start);
+    pace_.note(mode, taken.count() / static_cast<double>(count > 1 ? count - 1 : 1));
   }
   // After a loss that is not finite the rest of the run changes nothing any more.
   for (int64_t n = state.index + 1; n < end; ++n) {

@@ -14,8 +14,10 @@ namespace feedfwd {
 
 class CpuCode : public Code {
  public:
-  // `solo_ns`: a program estimated below that many nanoseconds a step is one thread's work.
-  CpuCode(std::vector<Instr> program, int64_t capacity, const Kernels& kernels, double solo_ns);
+  // A program estimated below `solo_ns` nanoseconds a step is one thread's work, above `team_ns`
+  // the team's; between them both are tried.
+  CpuCode(std::vector<Instr> program, int64_t capacity, const Kernels& kernels, double solo_ns,
+          double team_ns = 2e6);
 
   void submit(StepState& state, int64_t steps);
 
@@ -70,6 +72,7 @@ class CpuCode : public Code {
 
   const Kernels& kernels_;
   const int64_t capacity_;
+  const double team_ns_;
   std::vector<Unit> units_;
   std::deque<std::vector<BoundRef>> refs_;  // what units_ point to
   std::vector<std::shared_ptr<void>> temporaries_;
@@ -89,7 +92,7 @@ class CpuCode : public Code {
     void note(int mode, double ns_per_step);
   };
   Pace pace_;
-  std::chrono::steady_clock::time_point after_first_;  // step of a run: the team is awake by then
+  std::chrono::steady_clock::time_point after_first_;  // step of a run, if there are more
   int parts_ = 0;
   int64_t scratch_stride_ = 0;  // bytes of one part's
   std::shared_ptr<void> scratch_;

@@ -89,8 +89,8 @@ bool is_full_reduction(const Instr& instr) {
 }  // namespace
 
 CpuCode::CpuCode(std::vector<Instr> program, int64_t capacity, const Kernels& kernels,
-                 double solo_ns)
-    : kernels_(kernels), capacity_(capacity) {
+                 double solo_ns, double team_ns)
+    : kernels_(kernels), capacity_(capacity), team_ns_(team_ns) {
   for (auto head = program.begin(); head != program.end();) {
     const auto end = head + 1 + head->fused;
     if (std::all_of(head, end, lies_flat)) std::for_each(head, end, stand_up);

@@ -59,9 +59,10 @@ constexpr int64_t packed_a_size() {
   return divide_up(kTileRows * kChunk + Vec<T>::size, 16) * 16;
 }
 
-// Bytes of scratch for a part; enough for every smaller m, n and k too.
+// Bytes of scratch for a part; enough for every smaller m and k too, and every smaller n but 1.
 template <class T>
-constexpr int64_t gemm_scratch(int64_t n, int64_t k) {
+constexpr int64_t gemm_scratch(int64_t m, int64_t n, int64_t k) {
+  if (n == 1) n = m;  // gemm_column
   const int64_t steps = least(k, kChunk);
   const int64_t columns = divide_up(n, kPanel<T>) * kPanel<T>;
   const int64_t block = least(columns * steps, kBlockBytes / static_cast<int64_t>(sizeof(T)));
@@ -132,9 +133,10 @@ class GemmPart {
     // rows fall on the same cache sets.
     const int64_t panels = divide_up(col1 - col0, kPanel<T>);
     const bool aliased = !g_.trans_a && g_.lda * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
-    const bool pack_a = panels >= (aliased ? 2 : 6);
-    const bool last = k0 + steps >= g_.k;
     const int64_t rows = share_.row1 - share_.row0;
+    const bool few = rows <= TileTable<T>::kWideRows && !pack_b_ && !g_.trans_a;
+    const bool pack_a = !few && panels >= (aliased ? 2 : 6);
+    const bool last = k0 + steps >= g_.k;
     const int64_t batch =
         kEpilogueBytes / static_cast<int64_t>(sizeof(T)) / (col1 - col0);  // rows per epilogue call
     int64_t waiting = share_.row0;
@@ -196,12 +198,14 @@ class GemmPart {
     t.ldb = g_.ldb;
     int64_t left = r.col1 - r.col0;
     if (!pack_b_ && form == kAByRow && rows <= TileTable<T>::kWideRows) {
-      const int64_t width = TileTable<T>::wide_vectors(rows) * size;
       t.tail = size;
-      for (; left >= width; left -= width) {
-        kTiles<T>.wide[rows - 1](t);
-        t.b += width;
-        t.c += width;
+      for (int level = 0; level < 2; ++level) {
+        const int64_t width = TileTable<T>::wide_vectors(rows, level) * size;
+        for (; left >= width; left -= width) {
+          kTiles<T>.wide[level][rows - 1](t);
+          t.b += width;
+          t.c += width;
+        }
       }
     }
     for (; left > 0; left -= kPanel<T>) {
@@ -226,8 +230,21 @@ class GemmPart {
   int64_t tiles_;
 };
 
+// One column: as the row that it is in memory too, so that there is something to vectorise over.
+template <class T>
+void gemm_column(const GemmArgs<T>& g, int part, int parts, Epilogue epilogue) {
+  const GemmArgs<T> turned{g.b, g.ldb, !g.trans_b, g.a, g.lda, !g.trans_a,
+                           g.c, g.m,   1,          g.m, g.k,   g.scratch};
+  const auto back = [](void* context, int64_t row0, int64_t row1, int64_t col0, int64_t col1) {
+    (*static_cast<const Epilogue*>(context))(col0, col1, row0, row1);
+  };
+  const Epilogue wrapped{epilogue.tile ? +back : nullptr, &epilogue};
+  GemmPart<T>(turned, {0, 1, g.m * part / parts, g.m * (part + 1) / parts}, wrapped).run();
+}
+
 template <class T>
 void gemm(const GemmArgs<T>& g, int part, int parts, bool by_rows, Epilogue epilogue) {
+  if (g.n == 1 && g.ldc == 1 && g.m > 1) return gemm_column(g, part, parts, epilogue);
   const Rectangle mine = by_rows ? Rectangle{g.m * part / parts, g.m * (part + 1) / parts, 0, g.n}
                                  : share_of<T>(g.m, g.n, part, parts);
   GemmPart<T>(g, mine, epilogue).run();

@@ -52,7 +52,10 @@ inline int64_t scratch_bytes(const BoundOp& op, int64_t rows, int) {
   if (op.i[2] != 0) {
     return single ? gemm_lanes_scratch<float>(n, k) : gemm_lanes_scratch<double>(n, k);
   }
-  return single ? gemm_scratch<float>(n, k) : gemm_scratch<double>(n, k);
+  int64_t m = out.rows_n * (out.rows_batch ? rows : 1);
+  if (out.cols_batch && n > m) m = n;
+  const int64_t columns = out.cols_batch ? 1 : n;  // a batch may have one row
+  return single ? gemm_scratch<float>(m, columns, k) : gemm_scratch<double>(m, columns, k);
 }
 
 // make(T{}) with T the C++ type of a dtype, where it is one of the kind; else null.

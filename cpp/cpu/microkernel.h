@@ -52,6 +52,21 @@ struct TileArgs {
 template <class T>
 using TileKernel = void (*)(const TileArgs<T>&);
 
+// Rows of B that are asked for ahead: its rows may lie far apart, or come from a slower cache.
+constexpr int kRowsAhead = 8;
+
+// Vectors from one cache line to the next.
+template <class T>
+constexpr int lines_step() {
+  return 64 / (Vec<T>::size * static_cast<int>(sizeof(T)));
+}
+
+template <int NV, class T>
+FF_INLINE void prefetch_row(const T* p) {
+#pragma GCC unroll 16
+  for (int j = 0; j < NV; j += lines_step<T>()) __builtin_prefetch(p + j * Vec<T>::size);
+}
+
 template <int NV, bool BTail, class T>
 FF_INLINE void load_row(Vec<T> (&v)[NV], const T* p, int tail) {
 #pragma GCC unroll 16
@@ -63,8 +78,9 @@ FF_INLINE void load_row(Vec<T> (&v)[NV], const T* p, int tail) {
 
 template <int MR, int NV, int Form, bool BTail, class T>
 FF_INLINE void multiply_step(Vec<T> (&acc)[MR][NV], const T* a, int64_t step, const T* b,
-                             int tail) {
+                             int64_t ldb, int tail) {
   Vec<T> row[NV];
+  prefetch_row<NV>(b + kRowsAhead * ldb);
   load_row<NV, BTail>(row, b, tail);
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i) {
@@ -110,12 +126,6 @@ FF_INLINE void finish_tile(Vec<T> (&acc)[MR][NV], const TileArgs<T>& t) {
   }
 }
 
-// Vectors from one cache line to the next.
-template <class T>
-constexpr int lines_step() {
-  return 64 / (Vec<T>::size * static_cast<int>(sizeof(T)));
-}
-
 template <class T, int MR, int NV, int Form, bool BTail>
 void tile(const TileArgs<T>& t) {
   Vec<T> acc[MR][NV];
@@ -143,14 +153,14 @@ void tile(const TileArgs<T>& t) {
   for (; k >= kSteps; k -= kSteps) {
 #pragma GCC unroll 4
     for (int u = 0; u < kSteps; ++u) {
-      multiply_step<MR, NV, Form, BTail>(acc, a, step, b, tail);
+      multiply_step<MR, NV, Form, BTail>(acc, a, step, b, ldb, tail);
       a += a_next;
       b += ldb;
     }
   }
 #pragma GCC unroll 1
   for (; k > 0; --k) {
-    multiply_step<MR, NV, Form, BTail>(acc, a, step, b, tail);
+    multiply_step<MR, NV, Form, BTail>(acc, a, step, b, ldb, tail);
     a += a_next;
     b += ldb;
   }
@@ -162,10 +172,15 @@ template <class T>
 struct TileTable {
   // [form][b tail][vectors - 1][rows - 1]
   TileKernel<T> regular[2][2][kTileVectors][kTileRows] = {};
-  // A few rows of a B read in place: more vectors a row, so that the fma's latency is hidden.
+  // A few rows of a B read in place: as many vectors a row as there are registers for, then a few,
+  // so that the fma's latency is hidden and B's lines come in long runs.
   static constexpr int kWideRows = kRegisters == 32 ? 4 : 2;
-  static constexpr int wide_vectors(int rows) { return rows == 1 ? 8 : 4; }
-  TileKernel<T> wide[kWideRows] = {};
+  static constexpr int wide_vectors(int rows, int level) {
+    constexpr int most[] = {16, 10, 6, 5};
+    if (kRegisters == 32) return level > 0 ? 4 : most[rows - 1];
+    return level > 0 ? 3 : 8 / rows;
+  }
+  TileKernel<T> wide[2][kWideRows] = {};
 
   constexpr TileTable() {
     fill<kTileRows>();
@@ -187,7 +202,8 @@ struct TileTable {
   }
   template <int MR>
   constexpr void fill_wide() {
-    wide[MR - 1] = &tile<T, MR, wide_vectors(MR), kAByRow, false>;
+    wide[0][MR - 1] = &tile<T, MR, wide_vectors(MR, 0), kAByRow, false>;
+    wide[1][MR - 1] = &tile<T, MR, wide_vectors(MR, 1), kAByRow, false>;
     if constexpr (MR > 1) fill_wide<MR - 1>();
   }
 };

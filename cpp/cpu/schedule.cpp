@@ -180,12 +180,12 @@ std::vector<CpuCode::Phase> CpuCode::phases_of(std::vector<Group> left, Phase be
 
 // A step begins without a wait, with what can go on beside the end of the step before.
 void CpuCode::place_barriers() {
+  if (all_solo_) return;
   std::vector<Group> groups;
   for (size_t at = 0; at < units_.size(); at += 1 + static_cast<size_t>(units_[at].fused)) {
     groups.push_back({at, {}});
     add_accesses(units_[at], groups.back().touches);
   }
-  if (groups.empty()) return;
   std::vector<Phase> phases = phases_of(groups, {});
   // The next step may have fewer rows, and then shares them otherwise.
   const auto seen_from_next = [](std::vector<Access> touches) {
@@ -203,7 +203,7 @@ void CpuCode::place_barriers() {
   std::vector<Unit> order;
   bool recorded = false;
   for (size_t n = 0; n < phases.size(); ++n) {
-    bool barrier = (n > 0 || closed) && !all_solo_;
+    bool barrier = n > 0 || closed;
     for (const size_t at : phases[n].groups) {
       const auto first = units_.begin() + static_cast<std::ptrdiff_t>(at);
       const size_t head = order.size();
@@ -223,7 +223,7 @@ void CpuCode::place_barriers() {
     }
     recorded = recorded || u.kind == Kind::record;
   }
-  see_at_end_ = recorded && !all_solo_;
+  see_at_end_ = recorded;
 }
 
 }  // namespace feedfwd

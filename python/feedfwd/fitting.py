@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from feedfwd import _core
 from feedfwd._core import Cursor, shuffled
 from feedfwd.callbacks import BackupAndRestore, Callback, CallbackList, History
 from feedfwd.loop import Rows, Walk, check_rows
@@ -123,6 +124,7 @@ class Fitting:
         self.logs: dict[str, float] = {}
         self._shown: int | None = None
         self._room = 1
+        self._program: _core.Program | None = None  # bound to the source
 
     def run(self) -> None:
         """All epochs that are left."""
@@ -146,6 +148,8 @@ class Fitting:
 
     def _hooks(self, hook: str, epoch: int, logs: dict[str, float]) -> None:
         """Hooks that run again, from the states before them, if they do not come to their end."""
+        if not self.calls.wants(hook):
+            return
         run = self.trainer._run
         rate = self.trainer.optimizer.learning_rate
         states = states_of(self.calls.callbacks)
@@ -165,7 +169,8 @@ class Fitting:
         if isinstance(self.source, Rows):
             seed, counter = self.trainer.model.seed, place.counter
             order = shuffled(self.source.count, seed, counter) if self.shuffle else None
-            walk.run(self.source, self.batch, order)
+            program = self._program if self.calls.only_ours else None
+            self._program = walk.run(self.source, self.batch, order, program=program)
         else:
             self._batches(walk, self.source)
         if walk.stopped and not np.isfinite(walk.mean):

@@ -58,8 +58,9 @@ def output_shape(
     """Shape of the model's one output for rows like these; builds the model."""
     model._ensure(inputs, rebuild)
     kinds = tuple((a.shape[1:], a.dtype) for a in inputs)
-    if model._known_shape[:2] == (model._structure, kinds):
-        return model._known_shape[2]
+    structure, seen, known = model._known_shape
+    if structure is model._structure and seen == kinds:
+        return tuple(known)
     outputs = run_scratch(lambda t: model(rebuild(model._trace_inputs(t, inputs))))
     found = list(inside(outputs, (_core.Tensor, _core.Variable)))
     if len(found) != 1:
@@ -211,26 +212,28 @@ class Walk:
         order: NDArray[np.int64] | None = None,
         capacity: int | None = None,
         base: int = 0,
-    ) -> None:
-        """All batches of `rows` that are left; the first of them is the pass's number `base`."""
+        program: _core.Program | None = None,
+    ) -> _core.Program | None:
+        """All batches of `rows` that are left; the first of them is the pass's number `base`.
+
+        Gives the program that ran them, which may come back as `program` for the same rows if
+        nobody can have changed the model since.
+        """
         batch = min(batch, rows.count)
         steps = -(-rows.count // batch)
-        program = None
+        programs = self.trainer._programs
+        new_order = True
+        if program is not None:
+            self._piece = programs.pace(program)
         while (step := self.cursor.steps - base) < steps and not self.stopped:
             # Between pieces without hooks nobody changes the model but another thread.
-            fresh = program is None or self._hooked or not program.is_current
-            if fresh:
-                before, program = (
-                    program,
-                    self.trainer._programs.get(
-                        self.trainer, rows, capacity or batch, self.training
-                    ),
-                )
-                fresh = program is not before
-            assert program is not None
-            if fresh:
-                program.bind(rows.arrays())
-                self._piece = 1 if self._hooked else self.trainer._programs.pace(program)
+            if program is None or self._hooked or not program.is_current:
+                before = program
+                program = programs.get(self.trainer, rows, capacity or batch, self.training)
+                if program is not before:
+                    program.bind(rows.arrays())
+                    self._piece = 1 if self._hooked else programs.pace(program)
+                    new_order = True
             count = self._steps_now(steps - step)
             if self._hooked and self._callbacks is not None:
                 self._callbacks.call(self._begin, self.cursor.steps, {})
@@ -242,15 +245,17 @@ class Walk:
                     step * batch,
                     count,
                     order=order,
-                    order_changed=fresh,
+                    order_changed=new_order,
                     cursor=self.cursor,
                     **self._rates(count),
                 )
+            new_order = False
             self._adapt(program, count, time.perf_counter() - start)
             if bad >= 0:
                 size = min(batch, rows.count - (step + bad) * batch)
                 self._not_finite(float(losses[bad]), size)
             self._report(count if bad < 0 else bad)
+        return program
 
     def _steps_now(self, left: int) -> int:
         """Steps to make at once: what fits the time, up to the next checkpoint."""

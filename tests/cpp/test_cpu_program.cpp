@@ -1,11 +1,30 @@
 // Whole programs on the CPU backend: fused instructions, ragged batches, shards, losses that are
 // not finite; the same bits for every instruction set and number of parts.
+#include <atomic>
+#include <cstdlib>
+#include <new>
 #include <tuple>
 
 #include "kernel_harness.h"
 
 using namespace feedfwd;
 using namespace feedfwd::test;
+
+namespace {
+
+std::atomic<int64_t> allocations{0};
+
+}  // namespace
+
+// Counted: steps allocate nothing once the first is made.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+void* operator new(size_t bytes) {
+  ++allocations;
+  if (void* p = std::malloc(bytes > 0 ? bytes : 1)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
 
 namespace {
 
@@ -200,6 +219,22 @@ void bad_step() {
   }
 }
 
+void no_allocation() {
+  for (int parts : {1, 2, 3}) {
+    for (double solo_ns : {0.0, 1e9}) {
+      team().set(parts);
+      Regression r;
+      CpuCode code(r.program(), Regression::kBatch, active_kernels(), solo_ns);
+      StepState state = r.state();
+      code.submit(state, 1);
+      const int64_t before = allocations;
+      code.submit(state, 2);
+      const bool none = allocations == before;  // a message is allocated, too
+      check(none, "steps after the first allocate nothing");
+    }
+  }
+}
+
 // Two shards share a batch of 8, then one of 7: rows 4 + 4, 3 + 4.
 void shards() {
   Array<int64_t> rows(2, 1);
@@ -279,6 +314,7 @@ int main() {
       elementwise_chain<float>(5000, 1);
   training();
   bad_step();
+  no_allocation();
   shards();
   clip();
   backend_and_dispatch();

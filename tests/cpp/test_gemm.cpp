@@ -139,7 +139,7 @@ class Case {
     Matrix<T>& b = trans_b ? b_t_ : b_;
     const Product<T> p{a.data(), a.ld, trans_a, b.data(), b.ld, trans_b,
                        c.data(), c.ld, s_.m,    s_.n,     s_.k, lanes_};
-    const auto bytes = isa.entry->scratch_bytes(sizeof(T) == 8, s_.n, s_.k, lanes_);
+    const auto bytes = isa.entry->scratch_bytes(sizeof(T) == 8, s_.m, s_.n, s_.k, lanes_);
     for (int part = parts - 1; part >= 0; --part) {
       std::vector<T> scratch(bytes / sizeof(T), guard());
       const Finished f{&Watch::tile, &watch};
@@ -276,7 +276,7 @@ void check_special(const std::vector<Isa>& isas) {
   for (const Isa& isa : isas) {
     for (int lanes = 0; lanes < 2; ++lanes) {
       T c[4] = {1, 1, 1, 1};
-      std::vector<T> scratch(isa.entry->scratch_bytes(sizeof(T) == 8, 1, 1, lanes) / sizeof(T));
+      std::vector<T> scratch(isa.entry->scratch_bytes(sizeof(T) == 8, 1, 1, 1, lanes) / sizeof(T));
       const Product<T> p{a, 1, false, b, 1, false, c, 1, 4, 1, 1, lanes == 1};
       if constexpr (sizeof(T) == 8) {
         isa.entry->f64(p, scratch.data(), 0, 1, {nullptr, nullptr});

@@ -28,7 +28,7 @@ struct Finished {
 struct GemmEntry {
   void (*f32)(const Product<float>&, float* scratch, int part, int parts, Finished);
   void (*f64)(const Product<double>&, double* scratch, int part, int parts, Finished);
-  int64_t (*scratch_bytes)(bool f64, int64_t n, int64_t k, bool lanes);
+  int64_t (*scratch_bytes)(bool f64, int64_t m, int64_t n, int64_t k, bool lanes);
 };
 
 #define FF_GEMM_ENTRY(isa)      \

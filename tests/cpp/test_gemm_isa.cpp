@@ -17,9 +17,9 @@ void multiply(const Product<T>& p, T* scratch, int part, int parts, Finished fin
   }
 }
 
-int64_t scratch_bytes(bool f64, int64_t n, int64_t k, bool lanes) {
+int64_t scratch_bytes(bool f64, int64_t m, int64_t n, int64_t k, bool lanes) {
   if (lanes) return f64 ? gemm_lanes_scratch<double>(n, k) : gemm_lanes_scratch<float>(n, k);
-  return f64 ? gemm_scratch<double>(n, k) : gemm_scratch<float>(n, k);
+  return f64 ? gemm_scratch<double>(m, n, k) : gemm_scratch<float>(m, n, k);
 }
 
 const GemmEntry kGemm{&multiply<float>, &multiply<double>, &scratch_bytes};

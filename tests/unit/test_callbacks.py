@@ -240,3 +240,25 @@ def test_csv_log(tmp_path):
         rows = list(csv.reader(file))
     assert rows[0] == ["epoch", "loss"] and [r[0] for r in rows[1:]] == ["0", "1", "2"]
     assert float(rows[3][1]) == history.history["loss"][0]
+
+
+def test_a_hook_may_freeze_a_layer_between_epochs():
+    for kind in ("class", "lambda"):
+        fitted = ff.Trainer(
+            ff.Sequential([ff.layers.Dense(4, "tanh"), ff.layers.Dense(1)], seed=0),
+            ff.optimizers.SGD(0.1),
+            "mse",
+        )
+        layer, kernels = fitted.model.layers[0], []
+
+        def note(epoch, logs=None, layer=layer, kernels=kernels):
+            kernels.append(layer.kernel.numpy().copy())
+            layer.trainable = epoch != 1
+
+        class Freeze(ff.callbacks.Callback):
+            on_epoch_end = staticmethod(note)
+
+        hook = Freeze() if kind == "class" else ff.callbacks.LambdaCallback(on_epoch_end=note)
+        fitted.fit(X, Y, epochs=4, verbose=0, callbacks=hook)
+        moved = [bool((a != b).any()) for a, b in zip(kernels, kernels[1:], strict=False)]
+        assert moved == [True, False, True]

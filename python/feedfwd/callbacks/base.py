@@ -179,16 +179,26 @@ class CallbackList:
                 raise TypeError(f"callbacks: got {callback!r}, expected a Callback{hint}")
             callback.set_params(params)
             callback.set_trainer(trainer)
-        self._having = {h: [c for c in self.callbacks if overrides(c, h)] for h in HOOKS}
+        self._having: dict[str, list[Callback]] = {}
+        # A hook that is not ours may change anything, also what the model is made of.
+        self.only_ours = all(
+            type(c).__module__.startswith("feedfwd.") and type(c) is not LambdaCallback
+            for c in self.callbacks
+        )
         self._savers = [c for c in self.callbacks if isinstance(c, Saver)]
+
+    def _with(self, hook: str) -> list[Callback]:
+        if hook not in self._having:
+            self._having[hook] = [c for c in self.callbacks if overrides(c, hook)]
+        return self._having[hook]
 
     def wants(self, *hooks: str) -> bool:
         """Whether any callback overrides any of `hooks`."""
-        return any(self._having[h] for h in hooks)
+        return any(self._with(h) for h in hooks)
 
     def call(self, hook: str, *args: Any) -> None:
         """Call `hook` of all who have it."""
-        for callback in self._having[hook]:
+        for callback in self._with(hook):
             getattr(callback, hook)(*args)
 
     def save_steps(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""The command line: ``feedfwd train``, ``predict``, ``evaluate``, ``info``, ``summary``.
+"""The command line: ``feedfwd train``, ``predict``, ``evaluate``, ``bench``, ``info``, ``summary``.
 
 Exit codes: 0 done, 1 it could not be done (one sentence on standard error says why), 2 the command
 was not understood, 130 stopped by Ctrl-C.

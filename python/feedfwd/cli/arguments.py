@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from feedfwd import __version__
+from feedfwd.bench.peers import NAMES
 
 DATA_HELP = (
     "an .npz with x and y, a CSV, TSV (also .gz) or Parquet file, or a folder of IDX files "
@@ -18,6 +19,7 @@ EXAMPLES = """examples:
   feedfwd train --data houses.csv --target price --hidden 128,64 --epochs 50 --plot curves.png
   feedfwd predict model.safetensors new.csv --out predictions.csv
   feedfwd evaluate model.safetensors test.csv
+  feedfwd bench --networks 784-512-512-10 --batch-sizes 32,256 --peers numpy,torch
 """
 
 
@@ -35,6 +37,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _train(commands)
     _predict(commands)
     _evaluate(commands)
+    _bench(commands)
     _others(commands)
     return parser.parse_args(argv)
 
@@ -47,7 +50,7 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
     def run(options: argparse.Namespace) -> Any:
         import importlib
 
-        module = {"train": "train", "info": "info"}.get(name, "use")
+        module = {"train": "train", "bench": "bench", "info": "info"}.get(name, "use")
         return getattr(importlib.import_module(f"feedfwd.cli.{module}"), name)(options)
 
     made.set_defaults(run=run)
@@ -149,6 +152,65 @@ def _evaluate(commands: Any) -> None:
     _machine(p)
 
 
+def _bench(commands: Any) -> None:
+    p = _command(
+        commands, "bench", "Measure the speed on this machine, beside other libraries in turns."
+    )
+    what = p.add_argument_group("what is measured (none leaves a part out)")
+    what.add_argument(
+        "--networks",
+        type=listed(numbers("-", "64-128-10")),
+        default=[(64, 128, 10), (784, 512, 512, 10)],
+        metavar="W-W,...",
+        help="widths from inputs to outputs; relu between; default 64-128-10,784-512-512-10",
+    )
+    what.add_argument(
+        "--batch-sizes",
+        type=listed(at_least(1)),
+        default=[32, 256],
+        metavar="N,...",
+        help="of training; default 32,256",
+    )
+    what.add_argument(
+        "--rows", type=at_least(1), metavar="N", help="of an epoch; default 4096, quick 2048"
+    )
+    what.add_argument(
+        "--optimizer", choices=("adam", "sgd"), default="adam", help="of training; default adam"
+    )
+    what.add_argument(
+        "--predict",
+        type=listed(at_least(1)),
+        default=[1],
+        metavar="N,...",
+        help="rows of one call of predict; default 1",
+    )
+    what.add_argument(
+        "--products",
+        type=listed(numbers("x", "512x512x512", exactly=3)),
+        default=[(512, 512, 512)],
+        metavar="MxNxK,...",
+        help="matrix products (m, k) times (k, n); default 512x512x512",
+    )
+    how = p.add_argument_group("how")
+    how.add_argument(
+        "--peers",
+        type=listed(peer),
+        default=["numpy"],
+        metavar="NAME,...",
+        help=f"beside feedfwd: {', '.join(NAMES[1:])}, or all; default numpy",
+    )
+    how.add_argument(
+        "--threads", type=listed(at_least(1)), metavar="N,...", help="default: 1 and all CPUs"
+    )
+    how.add_argument("--rounds", type=at_least(1), metavar="N", help="default 3, quick 2")
+    how.add_argument("--quick", action="store_true", help="a first look: few, short turns")
+    out = p.add_argument_group("output")
+    out.add_argument("--json", metavar="FILE", help="all figures, with machine and versions")
+    out.add_argument(
+        "--plot", metavar="FILE", help="a picture of the speed over batch size and over width"
+    )
+
+
 def _others(commands: Any) -> None:
     p = _command(commands, "info", "Tell version, instruction set, threads and devices.")
     p.add_argument("--json", action="store_true", help="as JSON")
@@ -168,6 +230,40 @@ def widths(text: str) -> list[int]:
     if any(not 1 <= n <= 1 << 20 for n in found) or len(found) > 1000:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected widths from 1 to 2^20")
     return found
+
+
+def listed(one: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    """Several with commas between, each once; ``none`` for no one."""
+
+    def convert(text: str) -> list[Any]:
+        return [] if text == "none" else list(dict.fromkeys(map(one, text.split(","))))
+
+    return convert
+
+
+def numbers(mark: str, example: str, exactly: int | None = None) -> Callable[[str], Any]:
+    """Sizes with a mark between, like the example: two or more, or exactly so many."""
+
+    def convert(text: str) -> tuple[int, ...]:
+        try:
+            found = tuple(int(part) for part in text.split(mark))
+        except ValueError:
+            found = ()
+        if not (len(found) == exactly if exactly else 2 <= len(found) <= 1000):
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers like {example}")
+        if any(not 1 <= n <= 1 << 20 for n in found):
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected sizes from 1 to 2^20")
+        return found
+
+    return convert
+
+
+def peer(text: str) -> str:
+    """The name of a library that the benchmark knows."""
+    if text not in (*NAMES, "all"):
+        known = ", ".join(NAMES[1:])
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected some of {known}, or all")
+    return text
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -102,6 +102,7 @@ class Layer:
             raise TypeError(f"{type(self).__name__}: call super().__init__() first in __init__")
 
     def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__.pop("_scan", None)
         if isinstance(value, _core.Variable) and name not in tree.BOOKKEEPING:
             self._check_init()
             old = self.__dict__.get(name)

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
 # What the scan for nested layers and variables passes by.
 BOOKKEEPING = frozenset(
-    {"_init", "_weights", "_counters", "_parent", "_programs", "_quick", "_known_shape", "_graph"}
+    {
+        "_init",
+        "_scan",
+        "_weights",
+        "_counters",
+        "_parent",
+        "_programs",
+        "_quick",
+        "_known_shape",
+        "_graph",
+    }
     | {"_trace_key", "_feedfwd", "_signature", "_structure"}
     | {"_input_shapes", "_input_dtypes", "_input_names"}
 )
@@ -24,13 +34,23 @@ BOOKKEEPING = frozenset(
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None), object, weakref.ref})
 
 
+def _names(layer: Layer) -> list[str]:
+    """Attributes that may hold something, found once after each attribute that is set."""
+    own = layer.__dict__
+    known = own.get("_scan")
+    if known is None or known[0] != len(own):
+        names = [n for n, v in own.items() if type(v) not in _PLAIN and n not in BOOKKEEPING]
+        known = own["_scan"] = len(own) + ("_scan" not in own), names
+    found: list[str] = known[1]
+    return found
+
+
 def parts(layer: Layer, kind: type[Layer]) -> tuple[list[Layer], list[_core.Variable]]:
     """Layers one level down, each once, and variables; `kind` is the class of all layers."""
     layers: dict[int, Layer] = {}
     variables: list[_core.Variable] = []
-    for name, value in layer.__dict__.items():
-        if type(value) in _PLAIN or name in BOOKKEEPING:
-            continue
+    for name in _names(layer):
+        value = layer.__dict__.get(name)
         if isinstance(value, _core.Variable):
             variables.append(value)
         elif isinstance(value, (kind, list, tuple, dict)):
