@@ -1,6 +1,7 @@
 """Callbacks: the order of hooks, early stopping, learning rates, the CSV log."""
 
 import csv
+import itertools
 import math
 
 import feedfwd as ff
@@ -260,5 +261,5 @@ def test_a_hook_may_freeze_a_layer_between_epochs():
 
         hook = Freeze() if kind == "class" else ff.callbacks.LambdaCallback(on_epoch_end=note)
         fitted.fit(X, Y, epochs=4, verbose=0, callbacks=hook)
-        moved = [bool((a != b).any()) for a, b in zip(kernels, kernels[1:], strict=False)]
+        moved = [bool((a != b).any()) for a, b in itertools.pairwise(kernels)]
         assert moved == [True, False, True]
