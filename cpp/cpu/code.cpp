@@ -17,22 +17,19 @@ constexpr double kGain = 1.15;
 // One way goes on for about so long, at least so many steps, before the choice is looked at again.
 constexpr double kStretchNs = 500e3;
 constexpr int64_t kLeastSteps = 8;
-// The way that lost is tried again after so many stretches, at first and at last.
-constexpr int kSoon = 8, kLate = 256;
+// The way that lost is tried again so rarely that it costs that part of the time.
+constexpr double kRetryShare = 0.02;
+constexpr double kSoonest = 8, kLatest = 256;  // stretches
 
 int CpuCode::Pace::choose() {
-  for (int mode : {0, 1, 0, 1})
-    if (tried[mode] <= tried[1 - mode] && tried[mode] < 2) return mode;
-  const int better = ns[0] < kGain * ns[1] ? 0 : 1;
-  if (better != favourite) {
-    favourite = better;
-    patience = kSoon;
-    stretches = 0;
+  for (int mode : {0, 1}) {
+    if (tried[mode] < 2 && tried[mode] <= tried[1 - mode]) return mode;
   }
-  if (++stretches <= patience) return favourite;
+  const int better = ns[0] < kGain * ns[1] ? 0 : 1;
+  const double loss = ns[1 - better] / ns[better] - 1;
+  if (++stretches <= std::clamp(loss / kRetryShare, kSoonest, kLatest)) return better;
   stretches = 0;
-  patience = std::min(2 * patience, kLate);
-  return 1 - favourite;
+  return 1 - better;
 }
 
 int64_t CpuCode::Pace::steps(int mode) const {

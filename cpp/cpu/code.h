@@ -85,7 +85,7 @@ class CpuCode : public Code {
   struct Pace {
     double ns[2] = {1e300, 1e300};  // per step
     int tried[2] = {0, 0};          // stretches, up to 2
-    int favourite = 0, patience = 8, stretches = 0;
+    int stretches = 0;              // since the other was tried
 
     int choose();
     int64_t steps(int mode) const;
