@@ -30,6 +30,9 @@ std::shared_ptr<void> map_large(size_t bytes) {
 }
 #endif
 
+// With at least a byte after the end, and whole cache lines.
+size_t padded(size_t bytes) { return (bytes + 64) / 64 * 64; }
+
 // Below these a thread's wake-up, or a step's barriers, cost more than a second thread gains.
 constexpr double kSoloProgramNs = 2e3;
 constexpr double kSoloEagerNs = 40e3;
@@ -79,11 +82,15 @@ std::shared_ptr<void> allocate_zeroed(size_t bytes) {
     return map_large(bytes);
   }
 #endif
+  std::shared_ptr<void> block = allocate_unset(bytes);
+  std::memset(block.get(), 0, padded(bytes));
+  return block;
+}
+
+std::shared_ptr<void> allocate_unset(size_t bytes) {
   if (bytes > SIZE_MAX - 64) throw std::bad_alloc();
-  const size_t rounded = (bytes + 64) / 64 * 64;
-  void* data = std::aligned_alloc(64, rounded);
+  void* data = std::aligned_alloc(64, padded(bytes));
   if (data == nullptr) throw std::bad_alloc();
-  std::memset(data, 0, rounded);
   return {data, std::free};
 }
 

@@ -55,7 +55,7 @@ void CpuCode::prepare(int parts) {
   scratch_stride_ = round_up(bytes, 128);  // no two parts on one (pair of) cache lines
   scratch_.reset();
   if (bytes > 0) {
-    scratch_ = allocate_zeroed(static_cast<size_t>(checked_mul(scratch_stride_, parts)));
+    scratch_ = allocate_unset(static_cast<size_t>(checked_mul(scratch_stride_, parts)));
   }
   parts_ = parts;
 }

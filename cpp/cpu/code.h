@@ -102,5 +102,7 @@ class CpuCode : public Code {
 
 // Zeroed, 64-byte aligned; large ones on huge pages. Throws std::bad_alloc.
 std::shared_ptr<void> allocate_zeroed(size_t bytes);
+// 64-byte aligned, for what is written before it is read. Throws std::bad_alloc.
+std::shared_ptr<void> allocate_unset(size_t bytes);
 
 }  // namespace feedfwd
