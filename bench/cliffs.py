@@ -97,7 +97,7 @@ def odd_sizes(sizes: Sequence[int], rounds: int) -> list[dict[str, Any]]:
             (f for f in found if name in f and f["other"] == fixed), key=lambda f: f["ratio"]
         )
         print(
-            f"| {name}s at {other} {fixed} | {statistics.geometric_mean(mine):.2f} | "
+            f"| {name} beside {other} {fixed} | {statistics.geometric_mean(mine):.2f} | "
             f"{worst['ratio']:.2f} at {worst[name]} | 1.3 |",
             flush=True,
         )
@@ -160,7 +160,7 @@ def main() -> None:
         loaded(*json.loads(options.load))
         return
     print("| What | geometric mean | worst | goal |\n|---|---|---|---|")
-    rounds = 2 if options.quick else 5
+    rounds = 2 if options.quick else 3
     results = {
         "odd_sizes": odd_sizes(QUICK if options.quick else SIZES + LARGER, rounds),
         "threads": threads(rounds),
