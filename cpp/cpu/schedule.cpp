@@ -142,7 +142,8 @@ void CpuCode::add_accesses(const Unit& head, std::vector<Access>& to) const {
       const bool whole = (op.op == Op::Matmul && i == 1) || (op.op == Op::Gather && i == 0);
       int64_t pitch = 0;
       if (head.by_rows && !whole) pitch = pitch_of_rows(r) * size;
-      if (head.by_columns && r.rows_n == 1 && !r.rows_batch && r.col_stride == 1) pitch = -cols;
+      if (head.by_columns && r.rows_n == 1 && !r.rows_batch && r.col_stride == 1)
+        pitch = -cols * size;
       to.push_back({r.data, r.data + bytes, pitch, i >= op.inputs, pitch != 0, head.solo});
     }
     if (op.op == Op::Record) to.push_back({record, record + 1, 0, true, false, true});
