@@ -72,6 +72,8 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu", "cuda"
   virtual Block allocate(size_t bytes) = 0;
+  // For what is written before it is read.
+  virtual Block allocate_unset(size_t bytes) { return allocate(bytes); }
   // A block that reads host memory the caller keeps unchanged and alive: an alias where the backend
   // can, else a copy.
   virtual Block adopt(const void* host, size_t bytes, std::shared_ptr<void> keep) = 0;

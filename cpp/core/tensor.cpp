@@ -14,9 +14,12 @@ Ref whole(const ValueType& type, char* data, int64_t row_stride) {
   return {data, type.shape.view_rows(), type.shape.view_cols(), row_stride, 1, type.dtype};
 }
 
+int64_t bytes_of(int64_t elements, DType dtype) {
+  return checked_mul(elements, static_cast<int64_t>(size_of(dtype)));
+}
+
 Storage allocate(Backend& backend, int64_t elements, DType dtype) {
-  const int64_t bytes = checked_mul(elements, static_cast<int64_t>(size_of(dtype)));
-  return {backend.allocate(static_cast<size_t>(bytes)), 0};
+  return {backend.allocate(static_cast<size_t>(bytes_of(elements, dtype))), 0};
 }
 
 // Rows of `cols` elements between a dense host array and strided backend memory.
@@ -174,7 +177,8 @@ Tensor read(const Variable& variable) {
 Tensor concrete_like(const ValueType& type, std::shared_ptr<Backend> backend) {
   auto t = std::make_shared<TensorImpl>();
   t->type = type;
-  t->storage = allocate(*backend, type.shape.count(), type.dtype);
+  const int64_t bytes = bytes_of(type.shape.count(), type.dtype);
+  t->storage = {backend->allocate_unset(static_cast<size_t>(bytes)), 0};
   t->row_stride = type.shape.view_cols().n;
   t->backend = std::move(backend);
   return t;

@@ -88,7 +88,7 @@ Hold hold(const std::vector<Arg>& read, const std::vector<Variable>& written = {
 Variable make_variable(const ValueType& type, std::string name, bool trainable);
 // The variable's current value: an alias that becomes a copy when the variable is written.
 Tensor read(const Variable& variable);
-Tensor concrete_like(const ValueType& type, std::shared_ptr<Backend> backend);  // allocated, zero
+Tensor concrete_like(const ValueType& type, std::shared_ptr<Backend> backend);  // not set
 Tensor from_host(const ValueType& type, const void* dense, std::shared_ptr<Backend> backend);
 void to_host(const TensorImpl& tensor, void* dense);
 Tensor scalar(double value, DType dtype, std::shared_ptr<Backend> backend);

@@ -100,6 +100,10 @@ class CpuCode : public Code {
   std::atomic<int64_t> bad_step_{-1};
 };
 
+// One instruction with static extents, on the calling thread; false, and nothing done, where it is
+// estimated above `most_ns` or takes more than one kernel.
+bool run_alone(const Instr& instr, const Kernels& kernels, double most_ns);
+
 // Zeroed, 64-byte aligned; large ones on huge pages. Throws std::bad_alloc.
 std::shared_ptr<void> allocate_zeroed(size_t bytes);
 // 64-byte aligned, for what is written before it is read. Throws std::bad_alloc.

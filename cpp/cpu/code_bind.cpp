@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "core/float_state.h"
 #include "cpu/code.h"
 
 namespace feedfwd {
@@ -78,6 +79,34 @@ double estimate(const BoundOp& op, int64_t capacity) {
   }
 }
 
+// `refs`: room for all operands.
+BoundOp bound(const Instr& instr, BoundRef* refs) {
+  BoundOp op{};
+  op.op = instr.op;
+  op.fn = instr.attrs.fn;
+  op.dtype = instr.attrs.dtype;
+  op.inputs = static_cast<int>(instr.in.size());
+  op.outputs = static_cast<int>(instr.out.size());
+  op.in = refs;
+  op.out = refs + op.inputs;
+  for (const Ref& r : instr.in) *refs++ = bound(r);
+  for (const Ref& r : instr.out) *refs++ = bound(r);
+  for (int k = 0; k < kMaxRank; ++k) {
+    op.i[k] = instr.attrs.i[k];
+    op.dims[k] = instr.attrs.shape.dims[k];
+  }
+  op.f[0] = instr.attrs.f[0];
+  op.f[1] = instr.attrs.f[1];
+  op.rank = instr.attrs.shape.rank;
+  op.shape_batch = instr.attrs.shape.batch;
+  return op;
+}
+
+[[noreturn]] void throw_no_kernel(const Instr& instr) {
+  throw TypeError(std::string(name_of(instr.op)) + ": not for " +
+                  name_of((instr.in.empty() ? instr.out[0] : instr.in[0]).dtype));
+}
+
 bool is_rect(Op op) { return is_elementwise(op) || op == Op::Copy || op == Op::Update; }
 
 bool is_full_reduction(const Instr& instr) {
@@ -128,25 +157,9 @@ void CpuCode::append_full_reduction(const Instr& instr) {
 }
 
 CpuCode::Unit CpuCode::bind(const Instr& instr) {
-  std::vector<BoundRef>& refs = refs_.emplace_back();
-  for (const Ref& r : instr.in) refs.push_back(bound(r));
-  for (const Ref& r : instr.out) refs.push_back(bound(r));
+  std::vector<BoundRef>& refs = refs_.emplace_back(instr.in.size() + instr.out.size());
   Unit u{};
-  u.op.op = instr.op;
-  u.op.fn = instr.attrs.fn;
-  u.op.dtype = instr.attrs.dtype;
-  u.op.inputs = static_cast<int>(instr.in.size());
-  u.op.outputs = static_cast<int>(instr.out.size());
-  u.op.in = refs.data();
-  u.op.out = refs.data() + instr.in.size();
-  for (int k = 0; k < kMaxRank; ++k) {
-    u.op.i[k] = instr.attrs.i[k];
-    u.op.dims[k] = instr.attrs.shape.dims[k];
-  }
-  u.op.f[0] = instr.attrs.f[0];
-  u.op.f[1] = instr.attrs.f[1];
-  u.op.rank = instr.attrs.shape.rank;
-  u.op.shape_batch = instr.attrs.shape.batch;
+  u.op = bound(instr, refs.data());
   u.fused = instr.fused;
   u.solo = true;
   switch (instr.op) {
@@ -168,12 +181,37 @@ CpuCode::Unit CpuCode::bind(const Instr& instr) {
   u.kind = is_rect(instr.op) ? Kind::elementwise : Kind::whole;
   if (u.kind == Kind::elementwise) u.rect = kernels_.rect(u.op);
   if (u.kind == Kind::whole) u.whole = kernels_.whole(u.op);
-  if (u.rect == nullptr && u.whole == nullptr) {
-    throw TypeError(std::string(name_of(instr.op)) + ": not for " +
-                    name_of((instr.in.empty() ? instr.out[0] : instr.in[0]).dtype));
-  }
+  if (u.rect == nullptr && u.whole == nullptr) throw_no_kernel(instr);
   u.ns = estimate(u.op, capacity_);
   return u;
+}
+
+bool run_alone(const Instr& instr, const Kernels& kernels, double most_ns) {
+  constexpr size_t kOperands = 8;
+  BoundRef refs[kOperands];
+  const bool scalar = instr.op == Op::Begin || instr.op == Op::Record || instr.op == Op::Rows ||
+                      instr.op == Op::ClipFactor;
+  if (scalar || is_full_reduction(instr) || instr.in.size() + instr.out.size() > kOperands) {
+    return false;
+  }
+  const BoundOp op = bound(instr, refs);
+  if (estimate(op, 1) > most_ns) return false;
+  const FloatState nearest;
+  const StepState state;
+  if (is_rect(instr.op)) {
+    const RectKernel kernel = kernels.rect(op);
+    if (kernel == nullptr) throw_no_kernel(instr);
+    const BoundRef& out = op.out[0];
+    if (out.rows_n > 0 && out.cols_n > 0) kernel(op, state, {0, out.rows_n, 0, out.cols_n});
+    return true;
+  }
+  const Kernel kernel = kernels.whole(op);
+  if (kernel == nullptr) throw_no_kernel(instr);
+  const int64_t bytes = kernels.scratch_bytes(op, 1, 1);
+  std::shared_ptr<void> scratch;
+  if (bytes > 0) scratch = allocate_unset(static_cast<size_t>(bytes));
+  kernel({&op, &state, 0, 1, false, scratch.get(), nullptr, nullptr});
+  return true;
 }
 
 }  // namespace feedfwd

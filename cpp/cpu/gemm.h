@@ -230,24 +230,4 @@ class GemmPart {
   int64_t tiles_;
 };
 
-// One column: as the row that it is in memory too, so that there is something to vectorise over.
-template <class T>
-void gemm_column(const GemmArgs<T>& g, int part, int parts, Epilogue epilogue) {
-  const GemmArgs<T> turned{g.b, g.ldb, !g.trans_b, g.a, g.lda, !g.trans_a,
-                           g.c, g.m,   1,          g.m, g.k,   g.scratch};
-  const auto back = [](void* context, int64_t row0, int64_t row1, int64_t col0, int64_t col1) {
-    (*static_cast<const Epilogue*>(context))(col0, col1, row0, row1);
-  };
-  const Epilogue wrapped{epilogue.tile ? +back : nullptr, &epilogue};
-  GemmPart<T>(turned, {0, 1, g.m * part / parts, g.m * (part + 1) / parts}, wrapped).run();
-}
-
-template <class T>
-void gemm(const GemmArgs<T>& g, int part, int parts, bool by_rows, Epilogue epilogue) {
-  if (g.n == 1 && g.ldc == 1 && g.m > 1) return gemm_column(g, part, parts, epilogue);
-  const Rectangle mine = by_rows ? Rectangle{g.m * part / parts, g.m * (part + 1) / parts, 0, g.n}
-                                 : share_of<T>(g.m, g.n, part, parts);
-  GemmPart<T>(g, mine, epilogue).run();
-}
-
 }  // namespace feedfwd::FF_ISA

@@ -7,7 +7,7 @@
 #include "cpu/elementwise_scalar.h"
 #include "cpu/gather.h"
 #include "cpu/gather_form.h"
-#include "cpu/gemm.h"
+#include "cpu/gemm_column.h"
 #include "cpu/gemm_lanes.h"
 #include "cpu/reduce.h"
 #include "cpu/reduce_columns.h"

@@ -1,6 +1,7 @@
 // The matmul of one instruction set, for test_gemm.cpp.
 #include "test_gemm.h"
 
+#include "cpu/gemm_column.h"
 #include "cpu/gemm_lanes.h"
 
 namespace feedfwd::FF_ISA {

@@ -5,7 +5,6 @@ Asked anew at every fit, since nobody tells when a list grows; so it looks at fe
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING
 
 from feedfwd import _core
@@ -30,16 +29,15 @@ BOOKKEEPING = frozenset(
     | {"_trace_key", "_feedfwd", "_signature", "_structure"}
     | {"_input_shapes", "_input_dtypes", "_input_names"}
 )
-# Types of attributes that hold neither: most attributes are of these.
-_PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None), object, weakref.ref})
 
 
-def _names(layer: Layer) -> list[str]:
+def _names(layer: Layer, kind: type[Layer]) -> list[str]:
     """Attributes that may hold something, found once after each attribute that is set."""
     own = layer.__dict__
     known = own.get("_scan")
     if known is None or known[0] != len(own):
-        names = [n for n, v in own.items() if type(v) not in _PLAIN and n not in BOOKKEEPING]
+        holders = (_core.Variable, kind, list, tuple, dict)
+        names = [n for n, v in own.items() if isinstance(v, holders) and n not in BOOKKEEPING]
         known = own["_scan"] = len(own) + ("_scan" not in own), names
     found: list[str] = known[1]
     return found
@@ -49,16 +47,17 @@ def parts(layer: Layer, kind: type[Layer]) -> tuple[list[Layer], list[_core.Vari
     """Layers one level down, each once, and variables; `kind` is the class of all layers."""
     layers: dict[int, Layer] = {}
     variables: list[_core.Variable] = []
-    for name in _names(layer):
-        value = layer.__dict__.get(name)
-        if isinstance(value, _core.Variable):
+    own = layer.__dict__
+    for name in _names(layer, kind):
+        value = own.get(name)
+        if type(value) is _core.Variable:
             variables.append(value)
-        elif isinstance(value, (kind, list, tuple, dict)):
-            for part in inside(value, (kind, _core.Variable)):
-                if isinstance(part, _core.Variable):
-                    variables.append(part)
-                elif part is not layer:
-                    layers.setdefault(id(part), part)
+            continue
+        for part in inside(value, (kind, _core.Variable)):
+            if isinstance(part, _core.Variable):
+                variables.append(part)
+            elif part is not layer:
+                layers.setdefault(id(part), part)
     return list(layers.values()), variables
 
 
