@@ -4,7 +4,7 @@ BIN := $(CURDIR)/.venv/bin
 BUILD := build/release
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 REQUIREMENTS := $(BIN)/python scripts/requirements.py
-CXX_SOURCES = $(shell find cpp cuda tests/cpp -name '*.h' -o -name '*.inc' -o -name '*.cpp' -o -name '*.cu')
+CXX_SOURCES = $(shell find cpp cuda tests/cpp tests/cuda -name '*.h' -o -name '*.inc' -o -name '*.cpp' -o -name '*.cu')
 # Arguments for pytest, e.g. make test ARGS="-k softplus -x"
 ARGS ?=
 # How long make fuzz looks.

@@ -1,6 +1,7 @@
 #include <random>
 
 #include "convert.h"
+#include "core/cuda_module.h"
 #include "core/float_state.h"
 #include "core/host.h"
 #include "core/math/elementary.h"
@@ -54,6 +55,31 @@ double scalar_function(const std::string& name, double x, double y) {
 
 std::string resolve_device(const std::string& device) { return get_backend(device)->name(); }
 
+// The module beside this one, if it was built and can be loaded.
+std::shared_ptr<Backend> make_cuda_backend() {
+  const py::gil_scoped_acquire gil;
+  const std::string missing = "device 'cuda' is not available: ";
+  try {
+    const py::object capsule = py::module_::import("feedfwd._cuda").attr("backend");
+    const auto* found =
+        static_cast<const CudaModule*>(PyCapsule_GetPointer(capsule.ptr(), kCudaCapsule));
+    if (found == nullptr) throw py::error_already_set();
+    if (std::string(found->version) != FEEDFWD_VERSION) {
+      throw std::invalid_argument(missing + "feedfwd._cuda is of version " + found->version +
+                                  ", this is " + FEEDFWD_VERSION + "; install feedfwd anew");
+    }
+    return found->make();
+  } catch (const py::error_already_set& error) {
+    if (error.matches(PyExc_ModuleNotFoundError)) {
+      throw std::invalid_argument(missing +
+                                  "this build of feedfwd has no CUDA backend; use device='cpu'");
+    }
+    if (!error.matches(PyExc_ImportError)) throw;
+    throw std::invalid_argument(missing + "feedfwd._cuda cannot be loaded (" + error.what() +
+                                "); use device='cpu'");
+  }
+}
+
 // The contract's floating-point state (rule 3) for what Python computes of a run's numbers.
 class FloatScope {
  public:
@@ -67,6 +93,7 @@ class FloatScope {
 }  // namespace
 
 void bind_machine(py::module_& m) {
+  set_cuda_maker(make_cuda_backend);
   m.def("draw", &draw_array);
   m.def("stream_of", [](uint32_t position, const std::string& purpose) {
     return stream_of(position, purpose_named(purpose));
@@ -102,7 +129,7 @@ void bind_machine(py::module_& m) {
   m.def("devices", [] {
     std::vector<std::string> names = {"cpu"};
     try {
-      make_cuda_backend();
+      get_backend("cuda");
       names.push_back("cuda");
     } catch (const std::exception&) {  // its sentence is for who asks for the device
     }

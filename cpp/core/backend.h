@@ -90,9 +90,8 @@ class Backend {
 // device: "cpu", "cuda", "auto". Throws std::invalid_argument with one sentence that says why not.
 std::shared_ptr<Backend> get_backend(const std::string& device);
 
-// Each backend's library defines its own; a stub that throws stands in for one that is not built.
+// The CPU's library defines it; the CUDA backend is a module that is asked for (cuda_module.h).
 std::shared_ptr<Backend> make_cpu_backend();
-std::shared_ptr<Backend> make_cuda_backend();
 void set_num_threads(int n);
 int get_num_threads();
 

@@ -1,37 +1,9 @@
-// The contract between the backend and the kernels of an instruction set: an instruction with plain
-// arrays only, since sources of one instruction set may use no standard-library templates.
+// The contract between the backend and the kernels of an instruction set.
 #pragma once
 
-#include "core/backend.h"
+#include "core/bound.h"
 
 namespace feedfwd {
-
-// A Ref whose extents are rows_n (times the batch's rows where rows_batch is set) x cols_n.
-struct BoundRef {
-  char* data;
-  int64_t rows_n, cols_n;
-  int64_t row_stride, col_stride;
-  bool rows_batch, cols_batch;
-  DType dtype;
-};
-
-struct BoundOp {
-  Op op;
-  FunctionId fn;
-  DType dtype;
-  int inputs, outputs;
-  const BoundRef* in;
-  const BoundRef* out;
-  int64_t i[kMaxRank];
-  double f[2];
-  int rank;  // of attrs.shape
-  bool shape_batch;
-  int64_t dims[kMaxRank];
-};
-
-struct Rect {
-  int64_t row0, row1, col0, col1;
-};
 
 // Columns in groups of 16, so that no two parts share a cache line. Always inlined, as all that
 // several instruction sets' sources include must be.

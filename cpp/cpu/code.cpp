@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "core/float_state.h"
-#include "cpu/step.h"
+#include "core/step.h"
 
 namespace feedfwd {
 
@@ -117,7 +117,7 @@ void CpuCode::step(Worker& worker, StepState& state, int64_t& seen) {
     // Workers look at the same places, between barriers, so that all stop after the same step.
     if (unit.see_record) see_record(state, seen);
     if (unit.kind == Kind::begin) {
-      begin_step(unit.op, state);
+      math::begin_step(unit.op, state);
     } else if (!unit.solo) {
       worker.for_my_parts([&](int part) { run_unit(unit, state, part, worker.parts); });
     } else if (worker.id == 0) {
@@ -142,13 +142,13 @@ void CpuCode::run_unit(const Unit& unit, StepState& state, int part, int parts) 
     case Kind::begin:
       return;
     case Kind::record:
-      record_loss(unit.op, state);
+      math::record_loss(unit.op, state);
       bad_step_.store(state.bad_step, std::memory_order_relaxed);
       return;
     case Kind::rows:
-      return count_rows(unit.op, state);
+      return math::count_rows(unit.op, state);
     case Kind::clip:
-      return clip_factor(unit.op, state);
+      return math::clip_factor(unit.op);
     case Kind::elementwise:
       return run_rects(unit, state, part, parts);
     case Kind::whole:

@@ -1,46 +1,10 @@
 // Gather: rows of the data in epoch order, cast on the way.
 #pragma once
 
-#include "cpu/elementwise_scalar.h"
+#include "core/math/scalar.h"
+#include "cpu/elementwise.h"
 
 namespace feedfwd::FF_ISA {
-
-// IEEE half precision bits.
-struct Half {
-  uint16_t bits;
-};
-
-// An unsigned number of 8 bits, where uint8_t stands for a boolean.
-struct Byte {
-  uint8_t bits;
-};
-
-template <class To>
-FF_INLINE To from_half(Half h) {
-  const uint32_t sign = static_cast<uint32_t>(h.bits & 0x8000u) << 16;
-  const uint32_t exponent = (h.bits >> 10) & 31u, mantissa = h.bits & 0x3ffu;
-  float value;
-  if (exponent == 0) {
-    value = static_cast<float>(mantissa) * 0x1p-24f;  // subnormal half, normal float
-  } else {
-    value =
-        math::as_float((exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | (mantissa << 13));
-  }
-  return converted<float, To>(math::as_float(math::as_int(value) | sign));
-}
-
-template <class To, class From>
-FF_INLINE To converted_to(From x) {
-  return converted<From, To>(x);
-}
-template <class To>
-FF_INLINE To converted_to(Half x) {
-  return from_half<To>(x);
-}
-template <class To>
-FF_INLINE To converted_to(Byte x) {
-  return converted<uint16_t, To>(x.bits);
-}
 
 // The caller's data may lie at any address, so its numbers are read byte by byte: one load, still.
 template <class From, class To>
@@ -48,7 +12,7 @@ FF_INLINE void convert_row(const char* x, To* y, int64_t n) {
   for (int64_t k = 0; k < n; ++k) {
     From value;
     __builtin_memcpy(&value, x + k * static_cast<int64_t>(sizeof(From)), sizeof(From));
-    y[k] = converted_to<To>(value);
+    y[k] = math::converted_to<To>(value);
   }
 }
 

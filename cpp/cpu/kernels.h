@@ -4,7 +4,6 @@
 #include "cpu/burn.h"
 #include "cpu/elementwise_dropout.h"
 #include "cpu/elementwise_float.h"
-#include "cpu/elementwise_scalar.h"
 #include "cpu/gather.h"
 #include "cpu/gather_form.h"
 #include "cpu/gemm_column.h"

@@ -28,9 +28,9 @@ FF_INLINE RectKernel float_kernel(Op op) {
     case Op::Minimum:
       return vector_rect<MinimumOf<T>>;
     case Op::FloorDivide:
-      return kSame<FloatFloorDivide, T>;
+      return kSame<math::FloatFloorDivide, T>;
     case Op::Mod:
-      return kSame<FloatMod, T>;
+      return kSame<math::FloatMod, T>;
     default:
       return nullptr;
   }
@@ -39,21 +39,21 @@ template <class T>
 FF_INLINE RectKernel integer_kernel(Op op) {
   switch (op) {
     case Op::Add:
-      return kSame<IntAdd, T>;
+      return kSame<math::IntAdd, T>;
     case Op::Subtract:
-      return kSame<IntSubtract, T>;
+      return kSame<math::IntSubtract, T>;
     case Op::Multiply:
-      return kSame<IntMultiply, T>;
+      return kSame<math::IntMultiply, T>;
     case Op::Power:
-      return kSame<IntPower, T>;
+      return kSame<math::IntPower, T>;
     case Op::Maximum:
-      return kSame<IntMaximum, T>;
+      return kSame<math::IntMaximum, T>;
     case Op::Minimum:
-      return kSame<IntMinimum, T>;
+      return kSame<math::IntMinimum, T>;
     case Op::FloorDivide:
-      return kSame<IntFloorDivide, T>;
+      return kSame<math::IntFloorDivide, T>;
     case Op::Mod:
-      return kSame<IntMod, T>;
+      return kSame<math::IntMod, T>;
     default:
       return nullptr;
   }
@@ -62,21 +62,21 @@ template <class T>
 FF_INLINE RectKernel comparison(Op op) {
   switch (op) {
     case Op::Equal:
-      return kTest<EqualOf, T>;
+      return kTest<math::EqualOf, T>;
     case Op::NotEqual:
-      return kTest<NotEqualOf, T>;
+      return kTest<math::NotEqualOf, T>;
     case Op::Less:
-      return kTest<LessOf, T>;
+      return kTest<math::LessOf, T>;
     case Op::LessEqual:
-      return kTest<LessEqualOf, T>;
+      return kTest<math::LessEqualOf, T>;
     case Op::Greater:
-      return kTest<GreaterOf, T>;
+      return kTest<math::GreaterOf, T>;
     case Op::GreaterEqual:
-      return kTest<GreaterEqualOf, T>;
+      return kTest<math::GreaterEqualOf, T>;
     case Op::LogicalAnd:
-      return kTest<AndOf, T>;
+      return kTest<math::AndOf, T>;
     case Op::LogicalOr:
-      return kTest<OrOf, T>;
+      return kTest<math::OrOf, T>;
     default:
       return nullptr;
   }
@@ -92,13 +92,13 @@ template <class T>
 FF_INLINE RectKernel integer_map(int fn) {
   switch (fn) {
     case kFnNeg:
-      return kSame<IntNeg, T>;
+      return kSame<math::IntNeg, T>;
     case kFnAbs:
-      return kSame<IntAbs, T>;
+      return kSame<math::IntAbs, T>;
     case kFnSign:
-      return kSame<IntSign, T>;
+      return kSame<math::IntSign, T>;
     case kFnSquare:
-      return kSame<IntSquare, T>;
+      return kSame<math::IntSquare, T>;
     default:
       return nullptr;
   }
@@ -168,14 +168,14 @@ inline RectKernel find_rect(const BoundOp& op) {
     case Op::Where:
       return for_size<RectKernel>(out, [](auto t) -> RectKernel {
         using T = FF_TYPE(t);
-        return scalar_rect<WhereOf<T>, uint8_t, T, T, T>;
+        return scalar_rect<math::WhereOf<T>, uint8_t, T, T, T>;
       });
     case Op::Cast:
       return for_compute<RectKernel>(in, [=](auto from) {
         return for_compute<RectKernel>(out, [](auto to) -> RectKernel {
           using From = FF_TYPE(from);
           using To = FF_TYPE(to);
-          return scalar_rect<CastOf<From, To>, From, From, From, To>;
+          return scalar_rect<math::CastOf<From, To>, From, From, From, To>;
         });
       });
     case Op::Dropout:
@@ -207,7 +207,7 @@ FF_INLINE Kernel find_gather(DType from) {
     case DType::i8:
       return gather<int8_t, To>;
     case DType::u8:
-      return gather<Byte, To>;
+      return gather<math::Byte, To>;
     case DType::i16:
       return gather<int16_t, To>;
     case DType::u16:
@@ -217,7 +217,7 @@ FF_INLINE Kernel find_gather(DType from) {
     case DType::u64:
       return gather<uint64_t, To>;
     case DType::f16:
-      return gather<Half, To>;
+      return gather<math::Half, To>;
   }
   return nullptr;
 }

@@ -3,7 +3,7 @@
 // the first chunk's sum stored, later ones added.
 #pragma once
 
-#include "core/math/numeric.h"
+#include "core/math/scalar.h"
 #include "cpu/elementwise.h"
 
 namespace feedfwd::FF_ISA {
@@ -75,7 +75,7 @@ struct AddingSquares {
   }
 };
 
-// max(a, b) = a > b ? a : b, but a NaN stays; min likewise.
+// As math::Extreme, of vectors.
 template <bool Max, class V>
 FF_INLINE V extreme(V a, V b) {
   if constexpr (Max) {
@@ -84,18 +84,6 @@ FF_INLINE V extreme(V a, V b) {
     return select((a < b) | (a != a), a, b);
   }
 }
-template <bool Max, class T>
-FF_INLINE T extreme_start() {
-  return Max ? -static_cast<T>(__builtin_inf()) : static_cast<T>(__builtin_inf());
-}
-template <bool Max>
-struct Extreme {
-  template <class A>
-  FF_INLINE A operator()(A a, A b) const {
-    return ((Max ? a > b : a < b) | (a != a)) ? a : b;
-  }
-};
-
 // Elements from p on, `n` of them: the first that exist, else `absent`.
 template <class T>
 FF_INLINE Vec<T> load_or(const T* p, int64_t n, T absent) {
@@ -112,14 +100,14 @@ FF_INLINE Vec<T> load_or(const T* p, int64_t n, T absent) {
 template <bool Max, class T>
 FF_INLINE T row_extreme(const T* x, int64_t n) {
   constexpr int size = Vec<T>::size;
-  const T start = extreme_start<Max, T>();
+  const T start = math::extreme_start<Max, T>();
   Pack16<T> best(start);
   for (int64_t i = 0; i < n; i += 16) {
     for (int r = 0; r < 16 / size; ++r) {
       best.v[r] = extreme<Max>(best.v[r], load_or(x + i + r * size, n - i - r * size, start));
     }
   }
-  return best.tree(Extreme<Max>{});
+  return best.tree(math::Extreme<Max>{});
 }
 
 // Part p's rows of a kernel that works row by row.

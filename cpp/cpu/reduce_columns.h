@@ -1,7 +1,6 @@
 // Reductions over rows, of integers, and argmax.
 #pragma once
 
-#include "cpu/elementwise_scalar.h"
 #include "cpu/reduce.h"
 
 namespace feedfwd::FF_ISA {
@@ -58,7 +57,7 @@ void extreme_columns(const KernelCall& c) {
   const Rect q = share_columns(1, cols_of(in, *c.state), c.part, c.parts);
   for (int64_t col = q.col0; col < q.col1; col += size) {
     const int n = static_cast<int>(smaller(q.col1 - col, size));
-    Vec<T> best(extreme_start<Max, T>());
+    Vec<T> best(math::extreme_start<Max, T>());
     for (int64_t r = 0; r < rows; ++r) {
       best = extreme<Max>(best, Vec<T>::load(at<const T>(in, r, col), n));
     }
@@ -92,21 +91,16 @@ FF_INLINE void reduce_integers(const KernelCall& c, T start) {
   }
 }
 template <class T>
-inline constexpr T kLowest = kIsBool<T> ? T(0) : T(T(1) << (sizeof(T) * 8 - 1));
-template <class T>
-inline constexpr T kHighest = kIsBool<T> ? T(1) : T(~kLowest<T>);
-
-template <class T>
 void sum_integers(const KernelCall& c) {
-  reduce_integers<IntAdd<T>, T>(c, 0);
+  reduce_integers<math::IntAdd<T>, T>(c, 0);
 }
 template <class T>
 void max_integers(const KernelCall& c) {
-  reduce_integers<IntMaximum<T>, T>(c, kLowest<T>);
+  reduce_integers<math::IntMaximum<T>, T>(c, math::kLowest<T>);
 }
 template <class T>
 void min_integers(const KernelCall& c) {
-  reduce_integers<IntMinimum<T>, T>(c, kHighest<T>);
+  reduce_integers<math::IntMinimum<T>, T>(c, math::kHighest<T>);
 }
 
 // The lowest index of the largest; a NaN counts as larger than all.

@@ -62,7 +62,7 @@ struct Softmax {
     Pack16<T> e(T(0));
     for (int r = 0; r * size < n; ++r) {
       // An absent logit is so low that it adds +0.
-      const T low = extreme_start<true, T>();
+      const T low = math::extreme_start<true, T>();
       e.v[r] = math::exp(load_or(z + r * size, n - r * size, low) - Vec<T>(shift));
       if (n - r * size < size) {
         using Int = IntVec<T>;

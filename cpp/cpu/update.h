@@ -10,29 +10,26 @@ namespace feedfwd::FF_ISA {
 template <class T>
 struct UpdateNumbers {
   Vec<T> k[kStepScalars];
-  Vec<T> factor, clip;
-  bool has_factor, has_clip, has_decay;
+  math::BeforeUpdate<Vec<T>> before;
   int flags;
 
   FF_INLINE UpdateNumbers(const BoundOp& op, const StepState& s)
-      : has_factor(op.inputs > 1),
-        has_clip(op.f[0] > 0),
-        has_decay(op.i[1] != 0),
-        flags(static_cast<int>(op.i[0])) {
+      : flags(static_cast<int>(op.i[0])) {
     const double* scalars = s.scalars + s.index * kStepScalars;
     for (int n = 0; n < kStepScalars; ++n) k[n] = Vec<T>(static_cast<T>(scalars[n]));
-    factor = Vec<T>(has_factor ? static_cast<T>(*at<const double>(op.in[1], 0, 0)) : T(1));
-    clip = Vec<T>(static_cast<T>(op.f[0]));
+    before.has_factor = op.inputs > 1;
+    before.has_clip = op.f[0] > 0;
+    before.has_decay = op.i[1] != 0;
+    before.factor =
+        Vec<T>(before.has_factor ? static_cast<T>(*at<const double>(op.in[1], 0, 0)) : T(1));
+    before.clip = Vec<T>(static_cast<T>(op.f[0]));
+    before.decay = k[math::kDecay];
   }
 
   // Plain: nothing is done to gradient or variable before, and the flags are known.
   template <class Optimizer, bool Plain, int Flags>
   FF_INLINE void apply(Vec<T>& w, Vec<T> g, Vec<T>* slots) const {
-    if constexpr (!Plain) {
-      if (has_factor) g = g * factor;
-      if (has_clip) g = select(g > clip, clip, select(g < -clip, -clip, g));
-      if (has_decay) w = math::decayed(w, k[math::kDecay]);
-    }
+    if constexpr (!Plain) before(w, g);
     Optimizer::update(w, g, slots, k, Plain ? Flags : flags);
   }
 };

@@ -75,6 +75,7 @@ def test_only_the_bindings_know_python():
         name(path)
         for path in cxx_files()
         if layer_of(path) != "cpp/bindings"
+        and name(path) != "cuda/module.cpp"  # nothing but the module's beginning
         and any(
             target.startswith("pybind11") or target == "Python.h"
             for _, target in INCLUDE.findall(path.read_text(encoding="utf-8"))
@@ -95,10 +96,11 @@ def test_cuda_headers_stay_in_cuda():
 
 
 def test_no_switch_for_cuda():
-    """But for FF_HD, which marks a formula for host and device."""
+    """But for FF_HD, which marks a formula for host and device, and where the host shim of the
+    tests takes the place of the device: shared memory and launches."""
     switch = re.compile(r"^\s*#\s*(if|ifdef|ifndef|elif)\b.*CUDA", re.MULTILINE)
     files = [name(p) for p in cxx_files() if switch.search(p.read_text(encoding="utf-8"))]
-    assert set(files) <= {"cpp/core/math/numeric.h"}
+    assert set(files) <= {"cpp/core/math/numeric.h", "cuda/device.h", "cuda/launch.h"}
 
 
 def test_libraries_link_one_way():
@@ -122,9 +124,16 @@ def test_every_instruction_set_has_its_source():
 def test_compiler_flags_keep_the_numerics():
     text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
     assert "-ffp-contract=off" in text and "INTERPROCEDURAL_OPTIMIZATION OFF" in text
-    every = [text] + [p.read_text(encoding="utf-8") for p in ROOT.glob("cpp/**/*.[ct]*[et]*")]
-    for flag in ("-ffast-math", "-flto", "-Ofast", "-funsafe-math"):
+    every = [text] + [
+        p.read_text(encoding="utf-8")
+        for folder in ("cpp", "cuda", "tests/cuda")
+        for p in [*ROOT.glob(f"{folder}/**/CMakeLists.txt"), *ROOT.glob(f"{folder}/**/*.cmake")]
+    ]
+    for flag in ("-ffast-math", "-flto", "-Ofast", "-funsafe-math", "use_fast_math"):
         assert not any(flag in t for t in every)
+    cuda = (ROOT / "cuda" / "CMakeLists.txt").read_text(encoding="utf-8")
+    for flag in ("-fmad=false", "-ftz=false", "-prec-div=true", "-prec-sqrt=true"):
+        assert flag in cuda
 
 
 # --- sizes --------------------------------------------------------------------------------------

@@ -28,6 +28,19 @@ FF_HD V decayed(V w, V rate) {
   return w - w * rate;
 }
 
+// What happens to gradient and variable before an optimizer's step.
+template <class V>
+struct BeforeUpdate {
+  V factor, clip, decay;
+  bool has_factor, has_clip, has_decay;
+
+  FF_HD void operator()(V& w, V& g) const {
+    if (has_factor) g = g * factor;
+    if (has_clip) g = select(g > clip, clip, select(g < -clip, -clip, g));
+    if (has_decay) w = decayed(w, decay);
+  }
+};
+
 // Stochastic gradient descent with momentum (Polyak, 1964) and Nesterov's variant (Sutskever et
 // al., 2013). hyper: momentum, nesterov, torch (velocity without the learning rate in it).
 struct Sgd {

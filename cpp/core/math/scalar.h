@@ -1,10 +1,10 @@
-// Elementwise ops on integers and booleans, comparisons, where, cast, copies; and the float
-// remainders, which the C library's exact fmod defines. The compiler vectorises what it can.
+// Scalar formulas of elementwise ops on integers and booleans, comparisons and casts, and the float
+// remainders: one element at a time, on every device.
 #pragma once
 
-#include "cpu/elementwise.h"
+#include "core/math/elementary.h"
 
-namespace feedfwd::FF_ISA {
+namespace feedfwd::math {
 
 template <class T>
 struct UnsignedOf {
@@ -34,22 +34,22 @@ inline constexpr bool kIsBool<uint8_t> = true;
 template <class T>
 struct IntMath {
   using U = typename UnsignedOf<T>::type;
-  static FF_INLINE T add(T a, T b) { return static_cast<T>(U(a) + U(b)); }
-  static FF_INLINE T subtract(T a, T b) { return static_cast<T>(U(a) - U(b)); }
-  static FF_INLINE T multiply(T a, T b) { return static_cast<T>(U(a) * U(b)); }
-  static FF_INLINE T floor_divide(T a, T b) {
+  static FF_HD T add(T a, T b) { return static_cast<T>(U(a) + U(b)); }
+  static FF_HD T subtract(T a, T b) { return static_cast<T>(U(a) - U(b)); }
+  static FF_HD T multiply(T a, T b) { return static_cast<T>(U(a) * U(b)); }
+  static FF_HD T floor_divide(T a, T b) {
     if (b == 0) return 0;
     if (b == T(-1)) return subtract(0, a);
     const T q = static_cast<T>(a / b);
     return static_cast<T>(q - (a % b != 0 && (a < 0) != (b < 0)));
   }
-  static FF_INLINE T mod(T a, T b) {
+  static FF_HD T mod(T a, T b) {
     if (b == 0 || b == T(-1)) return 0;
     const T r = static_cast<T>(a % b);
     return static_cast<T>(r != 0 && (r < 0) != (b < 0) ? r + b : r);
   }
   // Exponents below 0 give 0.
-  static FF_INLINE T power(T a, T b) {
+  static FF_HD T power(T a, T b) {
     if (b < 0) return 0;
     T result = 1;
     for (U e = U(b); e != 0; e = static_cast<U>(e >> 1)) {
@@ -61,25 +61,51 @@ struct IntMath {
 };
 
 // Python's and NumPy's: the remainder has the divisor's sign, the quotient is the one that fits it.
+// Everything here is exact but the last division and its rounding.
 struct FloatMath {
-  static FF_INLINE float remainder(float a, float b) { return __builtin_fmodf(a, b); }
-  static FF_INLINE double remainder(double a, double b) { return __builtin_fmod(a, b); }
-  static FF_INLINE float floor(float a) { return __builtin_floorf(a); }
-  static FF_INLINE double floor(double a) { return __builtin_floor(a); }
+  // a - n b, n the quotient cut towards 0: long division, bit by bit.
   template <class T>
-  static FF_INLINE T mod(T a, T b) {
+  static FF_HD T remainder(T a, T b) {
+    using F = Format<T>;
+    using Bits = typename F::Bits;
+    const Bits sign = as_int(a) & F::sign;
+    Bits x = as_int(a) ^ sign, y = as_int(b) & ~F::sign;
+    if (y == 0 || x >= F::infinity || y > F::infinity) return (a - a) / (a - a);  // NaN
+    if (x < y) return a;
+    constexpr Bits hidden = Bits(1) << F::mantissa;
+    int ex = static_cast<int>(x >> F::mantissa), ey = static_cast<int>(y >> F::mantissa);
+    x = ex > 0 ? (x & (hidden - 1)) | hidden : x;
+    y = ey > 0 ? (y & (hidden - 1)) | hidden : y;
+    ex = ex > 0 ? ex : 1;
+    ey = ey > 0 ? ey : 1;
+    while (y < hidden) y <<= 1, --ey;
+    while (x < hidden) x <<= 1, --ex;
+    for (; ex > ey; --ex) {
+      if (x >= y) x -= y;
+      if (x == 0) return as_float(sign);
+      x <<= 1;
+    }
+    if (x >= y) x -= y;
+    if (x == 0) return as_float(sign);
+    while (x < hidden) x <<= 1, --ex;
+    // Subnormal results were subnormal operands' bits: nothing is lost by shifting back.
+    if (ex > 0) return as_float(sign | (x & (hidden - 1)) | static_cast<Bits>(ex) << F::mantissa);
+    return as_float(sign | x >> (1 - ex));
+  }
+  template <class T>
+  static FF_HD T mod(T a, T b) {
     const T r = remainder(a, b);
     if (r == 0) return math::copy_sign(T(0), b);
     return (r < 0) != (b < 0) ? r + b : r;
   }
   template <class T>
-  static FF_INLINE T floor_divide(T a, T b) {
+  static FF_HD T floor_divide(T a, T b) {
     if (b == 0) return a / b;
     const T r = remainder(a, b);
     T q = (a - r) / b;
     if (r != 0 && (r < 0) != (b < 0)) q = q - 1;
     if (q == 0) return math::copy_sign(T(0), a / b);
-    const T whole = floor(q);
+    const T whole = math::floor(q);
     return q - whole > T(0.5) ? whole + 1 : whole;
   }
 };
@@ -87,7 +113,7 @@ struct FloatMath {
 #define FF_SCALAR(Name, A, B, C, R, expression) \
   template <class T>                            \
   struct Name {                                 \
-    static FF_INLINE R apply(A a, B b, C c) {   \
+    static FF_HD R apply(A a, B b, C c) {       \
       (void)a, (void)b, (void)c;                \
       return expression;                        \
     }                                           \
@@ -124,7 +150,7 @@ FF_SCALAR(WhereOf, uint8_t, T, T, T, a ? b : c)
 
 // Floats to integers: cut towards 0 and clamped, NaN to 0. To booleans: whether not 0.
 template <class From, class To>
-FF_INLINE To converted(From x) {
+FF_HD To converted(From x) {
   if constexpr (kIsBool<To>) {
     return x != 0;
   } else if constexpr (kIsBool<From>) {
@@ -143,7 +169,62 @@ FF_INLINE To converted(From x) {
 
 template <class From, class To>
 struct CastOf {
-  static FF_INLINE To apply(From a, From, From) { return converted<From, To>(a); }
+  static FF_HD To apply(From a, From, From) { return converted<From, To>(a); }
 };
 
-}  // namespace feedfwd::FF_ISA
+// IEEE half precision bits.
+struct Half {
+  uint16_t bits;
+};
+
+// An unsigned number of 8 bits, where uint8_t stands for a boolean.
+struct Byte {
+  uint8_t bits;
+};
+
+template <class To>
+FF_HD To from_half(Half h) {
+  const uint32_t sign = static_cast<uint32_t>(h.bits & 0x8000u) << 16;
+  const uint32_t exponent = (h.bits >> 10) & 31u, mantissa = h.bits & 0x3ffu;
+  float value;
+  if (exponent == 0) {
+    value = static_cast<float>(mantissa) * 0x1p-24f;  // subnormal half, normal float
+  } else {
+    value = as_float((exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | (mantissa << 13));
+  }
+  return converted<float, To>(as_float(as_int(value) | sign));
+}
+
+template <class To, class From>
+FF_HD To converted_to(From x) {
+  return converted<From, To>(x);
+}
+template <class To>
+FF_HD To converted_to(Half x) {
+  return from_half<To>(x);
+}
+template <class To>
+FF_HD To converted_to(Byte x) {
+  return converted<uint16_t, To>(x.bits);
+}
+
+// max(a, b) = a > b ? a : b, but a NaN stays; min likewise.
+template <bool Max>
+struct Extreme {
+  template <class A>
+  FF_HD A operator()(A a, A b) const {
+    return ((Max ? a > b : a < b) | (a != a)) ? a : b;
+  }
+};
+template <bool Max, class T>
+FF_HD T extreme_start() {
+  return as_float(Max ? Format<T>::sign | Format<T>::infinity : Format<T>::infinity);
+}
+
+// What integers' extremes begin with.
+template <class T>
+inline constexpr T kLowest = kIsBool<T> ? T(0) : T(T(1) << (sizeof(T) * 8 - 1));
+template <class T>
+inline constexpr T kHighest = kIsBool<T> ? T(1) : T(~kLowest<T>);
+
+}  // namespace feedfwd::math

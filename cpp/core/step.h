@@ -1,21 +1,23 @@
-#include "cpu/step.h"
+// What begins and ends a step, for host and device alike.
+#pragma once
 
-#include <algorithm>
-#include <cmath>
+#include "core/bound.h"
+#include "core/math/numeric.h"
 
-namespace feedfwd {
+namespace feedfwd::math {
 
-void begin_step(const BoundOp& op, StepState& state) {
-  const int64_t shard = op.i[0], shards = std::max<int64_t>(op.i[1], 1);
+FF_HD void begin_step(const BoundOp& op, StepState& state) {
+  const int64_t shard = op.i[0], shards = op.i[1] > 1 ? op.i[1] : 1;
   if (shard == 0) ++state.index;
   const int64_t first = state.first_row + state.index * state.batch_size;
-  state.batch_rows = std::clamp<int64_t>(state.total_rows - first, 0, state.batch_size);
+  const int64_t left = state.total_rows > first ? state.total_rows - first : 0;
+  state.batch_rows = left < state.batch_size ? left : state.batch_size;
   state.row_base = state.batch_rows * shard / shards;
   state.rows = state.batch_rows * (shard + 1) / shards - state.row_base;
   state.offset = first + state.row_base;
 }
 
-void record_loss(const BoundOp& op, StepState& state) {
+FF_HD void record_loss(const BoundOp& op, StepState& state) {
   const BoundRef& in = op.in[0];
   double loss = in.dtype == DType::f32 ? *reinterpret_cast<const float*>(in.data)
                                        : *reinterpret_cast<const double*>(in.data);
@@ -28,22 +30,23 @@ void record_loss(const BoundOp& op, StepState& state) {
   double& total = state.losses[state.index];
   total = op.i[0] == 0 ? loss : total + loss;
   const bool last = op.i[0] + 1 >= op.i[1];
-  if (last && !std::isfinite(total) && state.bad_step < 0) state.bad_step = state.index;
+  const bool finite = total - total == 0;
+  if (last && !finite && state.bad_step < 0) state.bad_step = state.index;
 }
 
-void count_rows(const BoundOp& op, const StepState& state) {
+FF_HD void count_rows(const BoundOp& op, const StepState& state) {
   const int64_t rows = op.i[1] != 0 ? state.batch_rows : state.rows;
-  *reinterpret_cast<int64_t*>(op.out[0].data) = op.i[0] * std::max<int64_t>(rows, 1);
+  *reinterpret_cast<int64_t*>(op.out[0].data) = op.i[0] * (rows > 1 ? rows : 1);
 }
 
-void clip_factor(const BoundOp& op, const StepState&) {
+FF_HD void clip_factor(const BoundOp& op) {
   double sum = 0;
   for (int k = 0; k < op.inputs; ++k) {
     const double x = *reinterpret_cast<const double*>(op.in[k].data);
     sum = k == 0 ? x : sum + x;
   }
-  const double norm = std::sqrt(sum), clip = op.f[0];
+  const double norm = sqrt(sum), clip = op.f[0];
   *reinterpret_cast<double*>(op.out[0].data) = clip / (norm > clip ? norm : clip);
 }
 
-}  // namespace feedfwd
+}  // namespace feedfwd::math

@@ -1,0 +1,62 @@
+// A compiled program of the CUDA backend: launches in the order of the instructions, captured once
+// as a graph and replayed for every step.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "cuda/call.h"
+#include "cuda/memory.h"
+
+namespace feedfwd::gpu {
+
+// Where programs run: one device, one stream.
+struct Queue {
+  Machine machine;
+  std::shared_ptr<Pool> pool;
+  cudaStream_t stream;
+
+  void upload(void* to, const void* host, size_t bytes) const;
+  void download(void* host, const void* from, size_t bytes) const;
+};
+
+class CudaCode : public Code {
+ public:
+  CudaCode(std::vector<Instr> program, int64_t capacity, const Queue& queue);
+  ~CudaCode() override;
+
+  void submit(StepState& state, int64_t steps);
+  // Without a state of its own and without a graph: an eager call.
+  void run_once(StepState* state);
+
+ private:
+  // ops [first, first + count): a head and what is fused to it, or updates.
+  struct Group {
+    Launcher launcher;
+    int first, count;
+  };
+  void add_group(const Instr* instr, int count);
+  void add_pending();
+  void add_ops(const std::vector<const Instr*>& instrs);
+  void upload_ops();
+  bool disturbs_pending(const Instr* instr, int count) const;
+  void launch_all(StepState* state) const;
+  cudaGraphExec_t captured(int steps);
+  void set_up();
+
+  const Queue& queue_;
+  const int64_t capacity_;
+  std::deque<std::vector<BoundRef>> refs_;
+  std::vector<BoundOp> ops_;  // refs in host memory
+  std::vector<Group> groups_;
+  std::vector<const Instr*> pending_;  // updates, to be made together
+  int64_t inputs_ = 0;                 // arrays that gathers read
+  int64_t scratch_bytes_ = 0;
+  std::shared_ptr<void> table_;  // ops and refs on the device
+  std::shared_ptr<void> state_, input_table_, scratch_, losses_;
+  size_t losses_bytes_ = 0;
+  cudaGraphExec_t one_ = nullptr, many_ = nullptr;
+};
+
+}  // namespace feedfwd::gpu

@@ -1,0 +1,121 @@
+// Products: the choice of a kernel, and those with few columns in lane order.
+#include "cuda/gemm_table.h"
+#include "cuda/half_warps.h"
+#include "cuda/launch.h"
+
+namespace feedfwd::gpu {
+
+namespace {
+
+constexpr int kBlock = 128;
+constexpr int64_t kMostPartialBytes = int64_t{256} << 20;
+
+// b has at most 4 columns: 16 lanes over the whole of k, then the tree (rule 1's exception).
+template <class T>
+FF_KERNEL lanes_kernel(const BoundOp* ops, int count, const StepState* state) {
+  if (is_over(*state)) return;
+  const Product<T> p = product_of<T>(ops[0], *state);
+  const int64_t step_b = ops->i[1] != 0 ? 1 : p.ldb, column_b = ops->i[1] != 0 ? p.ldb : 1;
+  const Followers<T> followers(ops, count - 1, *state);
+  for_rows(p.m, [&](const HalfWarp& half, int64_t r, bool exists) {
+    for (int64_t j = 0; j < p.n; ++j) {
+      T acc = 0;
+      for (int64_t k = half.lane; k < p.k; k += kLanes) {
+        acc = math::fma(p.a[r * p.lda + k], p.b[k * step_b + j * column_b], acc);
+      }
+      const T sum = math::keep(half.tree(acc, [](T x, T y) { return x + y; }));
+      if (!exists || half.lane != 0) continue;
+      followers.quick(r, j, sum);
+      if (followers.has_rest()) followers.rest(r, j);
+    }
+  });
+}
+
+struct Extents {
+  int64_t m, n, k;
+  Extents(const BoundOp& op, int64_t capacity)
+      : m(most_rows(op.out[0], capacity)),
+        n(most_cols(op.out[0], capacity)),
+        k(op.i[0] != 0 ? most_rows(op.in[0], capacity) : most_cols(op.in[0], capacity)) {}
+  int64_t chunks() const { return k > kChunk ? (k + kChunk - 1) / kChunk : 1; }
+};
+
+template <class T>
+struct TableOf;
+template <>
+struct TableOf<float> {
+  static const auto& get() { return kTiles32.tiles; }
+};
+template <>
+struct TableOf<double> {
+  static const auto& get() { return kTiles64.tiles; }
+};
+
+template <class T>
+int64_t tiles_of(const TileChoice<T>& choice, const Extents& e) {
+  return ((e.m + choice.rows - 1) / choice.rows) * ((e.n + choice.cols - 1) / choice.cols);
+}
+
+// Chunks side by side, where the tiles alone leave processors idle.
+template <class T>
+bool is_split(const Extents& e, int64_t tiles, int processors) {
+  const int64_t bytes = e.m * e.n * e.chunks() * static_cast<int64_t>(sizeof(T));
+  return e.chunks() > 1 && tiles < 2 * processors && bytes <= kMostPartialBytes;
+}
+
+template <class T>
+const TileChoice<T>& choose(const Extents& e, int processors) {
+  const auto& table = TableOf<T>::get();
+  for (const TileChoice<T>& choice : table) {
+    const int64_t chunks = is_split<T>(e, tiles_of(choice, e), processors) ? e.chunks() : 1;
+    if (static_cast<double>(tiles_of(choice, e) * chunks) >= choice.least_tiles * processors)
+      return choice;
+  }
+  return *(std::end(table) - 1);
+}
+
+template <class T>
+void launch_tiles(const Call& call) {
+  const BoundOp& op = *call.host;
+  const Extents e(op, call.capacity);
+  if (e.m == 0 || e.n == 0) return;
+  const int processors = call.machine->processors;
+  const TileChoice<T>& choice = choose<T>(e, processors);
+  const int64_t tiles = tiles_of(choice, e);
+  const bool split = is_split<T>(e, tiles, processors);
+  const int a = op.i[0] != 0, b = op.i[1] != 0;
+  T* const partial = split ? reinterpret_cast<T*>(call.scratch) : nullptr;
+  const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(split ? e.chunks() : 1));
+  launch(choice.kernel[a][b], grid, choice.threads, choice.shared[a][b], call.stream, call.device,
+         call.count, partial, call.state);
+  if (!split) return;
+  launch(join_kernel<T>, blocks_for(e.m * e.n, kBlock), kBlock, 0, call.stream, call.device,
+         call.count, partial, call.state);
+}
+
+template <class T>
+void launch_lanes(const Call& call) {
+  const Extents e(*call.host, call.capacity);
+  if (e.m == 0 || e.n == 0) return;
+  launch(lanes_kernel<T>, blocks_for(e.m * kLanes, kRowThreads), kRowThreads, 0, call.stream,
+         call.device, call.count, call.state);
+}
+
+}  // namespace
+
+Launcher find_matmul(const BoundOp& op) {
+  const bool single = op.out[0].dtype == DType::f32;
+  if (!single && op.out[0].dtype != DType::f64) return nullptr;
+  if (op.i[2] != 0) return single ? launch_lanes<float> : launch_lanes<double>;
+  return single ? launch_tiles<float> : launch_tiles<double>;
+}
+
+// Enough for any number of processors.
+int64_t matmul_scratch(const BoundOp& op, int64_t capacity) {
+  const Extents e(op, capacity);
+  if (op.i[2] != 0 || e.chunks() == 1) return 0;
+  const int64_t bytes = checked_mul(checked_mul(e.m, e.n), checked_mul(e.chunks(), 8));
+  return bytes <= 2 * kMostPartialBytes ? bytes : 0;
+}
+
+}  // namespace feedfwd::gpu

@@ -1,0 +1,79 @@
+#include "cuda/runtime.h"
+
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+
+namespace feedfwd::gpu {
+
+namespace {
+
+constexpr int kLeastCapability = 75;
+
+[[noreturn]] void unavailable(const std::string& why) {
+  throw std::invalid_argument("device 'cuda' is not available: " + why + "; use device='cpu'");
+}
+
+std::string version(int number) {
+  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
+
+std::string text_of(cudaError_t error) { return cudaGetErrorString(error); }
+
+bool hides_devices() {
+  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  return visible != nullptr;
+}
+
+int count_devices() {
+  int driver = 0, runtime = 0, count = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
+    unavailable("this machine has no NVIDIA driver");
+  }
+  cudaRuntimeGetVersion(&runtime);
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess && count > 0) return count;
+  (void)cudaGetLastError();
+  if (error == cudaErrorInsufficientDriver) {
+    unavailable("the NVIDIA driver supports CUDA " + version(driver) + ", this build needs " +
+                version(runtime));
+  }
+  if (error != cudaSuccess && error != cudaErrorNoDevice) unavailable(text_of(error));
+  if (hides_devices()) unavailable("CUDA_VISIBLE_DEVICES hides every GPU");
+  unavailable("this machine has no NVIDIA GPU");
+}
+
+int attribute(cudaDeviceAttr which, int device) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, which, device), "asking the device");
+  return value;
+}
+
+}  // namespace
+
+void check(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  (void)cudaGetLastError();  // what was reported is not reported again
+  if (error == cudaErrorMemoryAllocation) throw std::bad_alloc();
+  throw std::runtime_error(std::string("cuda: ") + what + " failed: " + text_of(error));
+}
+
+Machine find_machine() {
+  count_devices();
+  Machine machine;
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, machine.device), "asking the device");
+  machine.name = properties.name;
+  machine.capability = 10 * properties.major + properties.minor;
+  if (machine.capability < kLeastCapability) {
+    unavailable(machine.name + " has compute capability " + std::to_string(properties.major) + "." +
+                std::to_string(properties.minor) + ", 7.5 or more is needed");
+  }
+  check(cudaSetDevice(machine.device), "choosing the device");
+  machine.processors = attribute(cudaDevAttrMultiProcessorCount, machine.device);
+  machine.shared_per_block =
+      static_cast<size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, machine.device));
+  return machine;
+}
+
+}  // namespace feedfwd::gpu

@@ -1,0 +1,27 @@
+// The CUDA runtime as the backend uses it: errors as exceptions, one device, one stream.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <memory>
+#include <string>
+
+namespace feedfwd::gpu {
+
+// Throws std::bad_alloc where the device's memory runs out, else std::runtime_error that names
+// what failed.
+void check(cudaError_t error, const char* what);
+
+struct Machine {
+  int device = 0;
+  int processors = 1;           // SMs
+  size_t shared_per_block = 0;  // bytes a block may ask for
+  int capability = 0;           // 10 major + minor
+  std::string name;
+};
+
+// The first device that can be used. Throws std::invalid_argument with one sentence that says why
+// there is none: no driver, one too old, no device, hidden devices, a device too old.
+Machine find_machine();
+
+}  // namespace feedfwd::gpu
