@@ -69,7 +69,9 @@ test-cpp: install
 test: test-cpp
 	scratch=$$(mktemp -d) && cd "$$scratch" && \
 	  FEEDFWD_BUILD_DIR=$(CURDIR)/$(BUILD) $(BIN)/python -m pytest -p no:cacheprovider \
-	    -c $(CURDIR)/pyproject.toml $(CURDIR)/tests $(ARGS); \
+	    -c $(CURDIR)/pyproject.toml $(CURDIR)/tests $(ARGS) && \
+	  FEEDFWD_BUILD_DIR=$(CURDIR)/$(BUILD) FEEDFWD_SHIM=1 $(BIN)/python -m pytest \
+	    -p no:cacheprovider -c $(CURDIR)/pyproject.toml $(CURDIR)/tests/cuda -m gpu; \
 	  status=$$?; cd / && rm -rf "$$scratch"; exit $$status
 
 test-aarch64: .venv/.build-tools

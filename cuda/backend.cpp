@@ -1,7 +1,7 @@
 // The CUDA backend: device memory, and programs as graphs.
 #include "core/backend.h"
 
-#include <mutex>
+#include <new>
 
 #include "cuda/backend.h"
 #include "cuda/code.h"
@@ -9,6 +9,9 @@
 namespace feedfwd::gpu {
 
 namespace {
+
+// Part of the free memory that one array may take: the rest of a run needs memory too.
+constexpr size_t kAdoptAtMost = 2;
 
 class CudaBackend : public Backend {
  public:
@@ -25,7 +28,6 @@ class CudaBackend : public Backend {
 
   Block allocate(size_t bytes) override {
     Block block = allocate_unset(bytes);
-    const std::lock_guard lock(mutex_);
     check(cudaMemsetAsync(block.data, 0, bytes, queue_.stream), "an allocation");
     return block;
   }
@@ -35,35 +37,29 @@ class CudaBackend : public Backend {
     return {data, bytes, std::move(owner)};
   }
   Block adopt(const void* host, size_t bytes, std::shared_ptr<void>) override {
+    size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), "asking the device");
+    if (bytes > free / kAdoptAtMost) throw std::bad_alloc();
     Block block = allocate_unset(bytes);
     upload(block.data, host, bytes);
     return block;
   }
-  void upload(void* to, const void* host, size_t bytes) override {
-    const std::lock_guard lock(mutex_);
-    queue_.upload(to, host, bytes);
-  }
+  void upload(void* to, const void* host, size_t bytes) override { queue_.upload(to, host, bytes); }
   void download(void* host, const void* from, size_t bytes) override {
-    const std::lock_guard lock(mutex_);
     queue_.download(host, from, bytes);
   }
   void run(const Instr& instr) override {
-    const std::lock_guard lock(mutex_);
     CudaCode code({instr}, 1, queue_);
     code.run_once(static_cast<StepState*>(eager_state_.get()));
   }
   std::unique_ptr<Code> compile(std::vector<Instr> program, int64_t capacity) override {
-    const std::lock_guard lock(mutex_);
     return std::make_unique<CudaCode>(std::move(program), capacity, queue_);
   }
   void submit(Code& program, StepState& state, int64_t steps) override {
-    const std::lock_guard lock(mutex_);
     static_cast<CudaCode&>(program).submit(state, steps);
   }
 
  private:
-  // One user of the stream at a time: what another thread launched would be captured too.
-  std::mutex mutex_;
   Queue queue_;
   std::shared_ptr<void> eager_state_;
 };

@@ -1,6 +1,7 @@
 #include "cuda/code.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 namespace feedfwd::gpu {
@@ -52,6 +53,29 @@ void Queue::download(void* host, const void* from, size_t bytes) const {
   check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream),
         "a copy from the device");
   check(cudaStreamSynchronize(stream), "a copy from the device");
+}
+
+Lane::Lane(size_t staging_bytes) {
+  void* pinned = nullptr;
+  check(cudaMallocHost(&pinned, staging_bytes), "an allocation");
+  staging = static_cast<char*>(pinned);
+  cudaError_t error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  if (error == cudaSuccess) error = cudaEventCreateWithFlags(&reached_, cudaEventDisableTiming);
+  if (error == cudaSuccess) return;
+  if (stream != nullptr) cudaStreamDestroy(stream);
+  cudaFreeHost(staging);
+  check(error, "making a stream");
+}
+
+Lane::~Lane() {
+  cudaEventDestroy(reached_);
+  cudaStreamDestroy(stream);
+  cudaFreeHost(staging);
+}
+
+void Lane::follow(cudaStream_t other) {
+  check(cudaEventRecord(reached_, other), "an event");
+  check(cudaStreamWaitEvent(stream, reached_, 0), "an event");
 }
 
 CudaCode::CudaCode(std::vector<Instr> program, int64_t capacity, const Queue& queue)
@@ -141,26 +165,27 @@ void CudaCode::upload_ops() {
   if (scratch_bytes_ > 0) scratch_ = queue_.pool->take(static_cast<size_t>(scratch_bytes_));
 }
 
-void CudaCode::launch_all(StepState* state) const {
+void CudaCode::launch_all(StepState* state, cudaStream_t stream) const {
   const auto* const device = static_cast<const BoundOp*>(table_.get());
   for (const Group& g : groups_) {
     g.launcher({&ops_[g.first], device + g.first, g.count, state, capacity_,
-                static_cast<char*>(scratch_.get()), queue_.stream, &queue_.machine});
+                static_cast<char*>(scratch_.get()), stream, &queue_.machine});
   }
 }
 
-void CudaCode::run_once(StepState* state) { launch_all(state); }
+void CudaCode::run_once(StepState* state) { launch_all(state, queue_.stream); }
 
 cudaGraphExec_t CudaCode::captured(int steps) {
   cudaGraph_t graph = nullptr;
-  check(cudaStreamBeginCapture(queue_.stream, cudaStreamCaptureModeThreadLocal), "a capture");
+  check(cudaStreamBeginCapture(lane_->stream, cudaStreamCaptureModeThreadLocal), "a capture");
   try {
-    for (int n = 0; n < steps; ++n) launch_all(static_cast<StepState*>(state_.get()));
+    for (int n = 0; n < steps; ++n)
+      launch_all(static_cast<StepState*>(state_.get()), lane_->stream);
   } catch (...) {
-    if (cudaStreamEndCapture(queue_.stream, &graph) == cudaSuccess) cudaGraphDestroy(graph);
+    if (cudaStreamEndCapture(lane_->stream, &graph) == cudaSuccess) cudaGraphDestroy(graph);
     throw;
   }
-  check(cudaStreamEndCapture(queue_.stream, &graph), "a capture");
+  check(cudaStreamEndCapture(lane_->stream, &graph), "a capture");
   cudaGraphExec_t exec = nullptr;
   const cudaError_t error = cudaGraphInstantiate(&exec, graph, 0);
   cudaGraphDestroy(graph);
@@ -169,45 +194,58 @@ cudaGraphExec_t CudaCode::captured(int steps) {
 }
 
 void CudaCode::set_up() {
-  if (state_) return;
-  input_table_ = queue_.pool->take(static_cast<size_t>(inputs_ + 1) * sizeof(void*));
-  state_ = queue_.pool->take(sizeof(StepState));
+  if (lane_) return;
+  const size_t bytes = sizeof(StepState) + static_cast<size_t>(inputs_) * sizeof(void*);
+  state_ = queue_.pool->take(bytes);
+  lane_ = std::make_unique<Lane>(bytes);
+}
+
+// After a loss that was not finite the rest of the run changed nothing.
+void CudaCode::forget_losses_from(const StepState& made, double* losses, int64_t end) {
+  const int64_t first = made.index + 1;
+  if (losses == nullptr || first >= end) return;
+  const std::vector<double> none(static_cast<size_t>(end - first),
+                                 std::numeric_limits<double>::quiet_NaN());
+  queue_.upload(losses + first, none.data(), none.size() * sizeof(double));
 }
 
 void CudaCode::submit(StepState& state, int64_t steps) {
   set_up();
   const int64_t end = state.index + 1 + steps;
   if (state.bad_step >= 0) steps = 0;
+  const cudaStream_t stream = lane_->stream;
+  const size_t inputs_bytes = static_cast<size_t>(inputs_) * sizeof(void*);
+  char* const device = static_cast<char*>(state_.get());
   StepState there = state;
-  if (inputs_ > 0) {
-    queue_.upload(input_table_.get(), state.inputs, static_cast<size_t>(inputs_) * sizeof(void*));
-  }
-  there.inputs = static_cast<const void* const*>(input_table_.get());
+  there.inputs = reinterpret_cast<const void* const*>(device + sizeof there);
   if (there.losses == nullptr) {
     const size_t bytes = static_cast<size_t>(end) * sizeof(double);
     if (losses_bytes_ < bytes) losses_ = queue_.pool->take(bytes);
     losses_bytes_ = std::max(losses_bytes_, bytes);
     there.losses = static_cast<double*>(losses_.get());
   }
-  queue_.upload(state_.get(), &there, sizeof there);
+  std::memcpy(lane_->staging, &there, sizeof there);
+  if (inputs_ > 0) std::memcpy(lane_->staging + sizeof there, state.inputs, inputs_bytes);
+  lane_->follow(queue_.stream);
+  check(cudaMemcpyAsync(device, lane_->staging, sizeof there + inputs_bytes, cudaMemcpyHostToDevice,
+                        stream),
+        "a copy to the device");
   for (int64_t left = steps; left > 0;) {
     const bool many = left >= kManySteps;
     cudaGraphExec_t& graph = many ? many_ : one_;
     if (graph == nullptr) graph = captured(many ? kManySteps : 1);
-    check(cudaGraphLaunch(graph, queue_.stream), "a step");
+    check(cudaGraphLaunch(graph, stream), "a step");
     left -= many ? kManySteps : 1;
   }
-  StepState made = there;
-  queue_.download(&made, state_.get(), sizeof made);
+  check(cudaMemcpyAsync(lane_->staging, device, sizeof there, cudaMemcpyDeviceToHost, stream),
+        "a copy from the device");
+  check(cudaStreamSynchronize(stream), "a step");
+  StepState made;
+  std::memcpy(&made, lane_->staging, sizeof made);
   made.inputs = state.inputs;
   made.losses = state.losses;
-  // After a loss that is not finite the rest of the run changed nothing.
   if (made.bad_step >= 0) made.index = made.bad_step;
-  if (state.losses != nullptr && made.index + 1 < end) {
-    const std::vector<double> none(static_cast<size_t>(end - made.index - 1),
-                                   std::numeric_limits<double>::quiet_NaN());
-    queue_.upload(state.losses + made.index + 1, none.data(), none.size() * sizeof(double));
-  }
+  forget_losses_from(made, state.losses, end);
   state = made;
 }
 

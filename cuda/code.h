@@ -11,7 +11,8 @@
 
 namespace feedfwd::gpu {
 
-// Where programs run: one device, one stream.
+// Where instructions run: one device, and a stream in which calls follow one another. Programs run
+// in streams of their own, beside one another, after what was asked of this one before.
 struct Queue {
   Machine machine;
   std::shared_ptr<Pool> pool;
@@ -19,6 +20,24 @@ struct Queue {
 
   void upload(void* to, const void* host, size_t bytes) const;
   void download(void* host, const void* from, size_t bytes) const;
+};
+
+// A program's stream, and pinned memory for what goes to and fro at each submit.
+class Lane {
+ public:
+  Lane(size_t staging_bytes);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // What comes into this stream now waits for all that is in the other.
+  void follow(cudaStream_t other);
+
+  cudaStream_t stream = nullptr;
+  char* staging = nullptr;
+
+ private:
+  cudaEvent_t reached_ = nullptr;
 };
 
 class CudaCode : public Code {
@@ -41,9 +60,10 @@ class CudaCode : public Code {
   void add_ops(const std::vector<const Instr*>& instrs);
   void upload_ops();
   bool disturbs_pending(const Instr* instr, int count) const;
-  void launch_all(StepState* state) const;
+  void launch_all(StepState* state, cudaStream_t stream) const;
   cudaGraphExec_t captured(int steps);
   void set_up();
+  void forget_losses_from(const StepState& made, double* losses, int64_t end);
 
   const Queue& queue_;
   const int64_t capacity_;
@@ -54,7 +74,9 @@ class CudaCode : public Code {
   int64_t inputs_ = 0;                 // arrays that gathers read
   int64_t scratch_bytes_ = 0;
   std::shared_ptr<void> table_;  // ops and refs on the device
-  std::shared_ptr<void> state_, input_table_, scratch_, losses_;
+  std::shared_ptr<void> scratch_, losses_;
+  std::shared_ptr<void> state_;  // on the device, and after it the table of inputs
+  std::unique_ptr<Lane> lane_;
   size_t losses_bytes_ = 0;
   cudaGraphExec_t one_ = nullptr, many_ = nullptr;
 };

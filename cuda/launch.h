@@ -31,7 +31,9 @@ template <class... P, class... A>
 void launch(void (*kernel)(P...), dim3 grid, int block, size_t shared, cudaStream_t stream,
             A&&... arguments) {
   const auto body = [kernel, ... values = static_cast<P>(arguments)] { kernel(values...); };
-  check(shim::launch(body, grid, dim3(static_cast<unsigned>(block)), shared, stream), "a launch");
+  const auto look = [... values = static_cast<P>(arguments)] { (shim::look_at(values), ...); };
+  check(shim::launch(body, look, grid, dim3(static_cast<unsigned>(block)), shared, stream),
+        "a launch");
 }
 #endif
 

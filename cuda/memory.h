@@ -11,8 +11,8 @@
 
 namespace feedfwd::gpu {
 
-// Everything that uses the memory runs in one stream, in order, so that a block may be given to the
-// next as soon as it is let go of.
+// A block may be given to the next as soon as it is let go of: what is asked for later runs later
+// (Queue, in code.h), and what a program uses is held until it has run.
 class Pool : public std::enable_shared_from_this<Pool> {
  public:
   ~Pool();

@@ -41,7 +41,10 @@ BoundProgram::BoundProgram(const std::shared_ptr<TraceImpl>& trace, PlanRequest 
   for (const auto& [variable, gradient] : request_.update.gradients) updated_.push_back(variable);
   for (const auto& [variable, value] : trace->graph.assigned())
     if (request_.write_back) updated_.push_back(variable);
-  for (const Variable& v : trace->variables) v->materialize();
+  for (const Variable& v : trace->variables) {
+    v->materialize();
+    v->retype(v->type.dtype, backend_);  // metrics' and others that no model has moved
+  }
   int64_t elements = 1;
   for (const Variable& v : trace->variables) {
     bindings_.variables.push_back(v->storage);
@@ -106,7 +109,7 @@ std::vector<Source> BoundProgram::sources_of(const py::sequence& arrays) const {
     if (rows >= 0 && rows != s.rows)
       throw std::invalid_argument("bind: the arrays have different numbers of rows");
     rows = s.rows;
-    s.block = backend_->adopt(a.data(), static_cast<size_t>(a.nbytes()), keep(a));
+    s.block = {const_cast<void*>(a.data()), static_cast<size_t>(a.nbytes()), keep(a)};
     sources.push_back(std::move(s));
   }
   return sources;
@@ -213,12 +216,13 @@ py::object BoundProgram::predict_one(py::handle x) {
       array->nd != row.rank || array->nd < 1 || array->dimensions[0] < 1)
     return py::none();
   const int64_t rows = array->dimensions[0];
-  Source source{{array->data, 0, nullptr}, request_.input_types[0], rows, 1};
+  Source source{{}, request_.input_types[0], rows, 1};
   for (int i = 1; i < row.rank; ++i) {
     if (array->dimensions[i] != row.dims[i]) return py::none();
     source.cols *= row.dims[i];
   }
   const bool brief = rows <= brief_rows_;
+  source.block.data = array->data;
   if (!brief) source.block.owner = keep(py::reinterpret_borrow<py::array>(x));
   const Shape& shape = output_types_[0].shape;
   Py_intptr_t extents[kMaxRank];

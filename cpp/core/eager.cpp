@@ -56,16 +56,29 @@ bool is_long(Op op, const std::vector<ValueType>& in, const std::vector<ValueTyp
   return most >= (op == Op::Matmul ? kLongOp / 16 : kLongOp);
 }
 
-std::vector<Tensor> compute(Op op, const std::vector<Tensor>& in, const Attrs& attrs) {
+// Where an op on these runs, with all of them there: on the device that one of them is on, and what
+// lies in host memory (arrays, numbers) comes to it.
+std::shared_ptr<Backend> bring_together(std::vector<Tensor>& in) {
+  if (in.empty()) return get_backend("cpu");
+  std::shared_ptr<Backend> backend = in[0]->backend;
+  bool alike = true;
+  for (const Tensor& t : in) alike = alike && t->backend == backend;
+  if (alike) return backend;
+  const std::shared_ptr<Backend> host = get_backend("cpu");
+  for (const Tensor& t : in)
+    if (t->backend != host) backend = t->backend;
+  for (Tensor& t : in) t = on_backend(t, backend);
+  return backend;
+}
+
+std::vector<Tensor> compute(Op op, std::vector<Tensor>& in, const Attrs& attrs) {
+  const std::shared_ptr<Backend> backend = bring_together(in);
   std::vector<ValueType> types;
   std::vector<Form> in_forms, out_forms;
-  std::shared_ptr<Backend> backend;
   for (const Tensor& t : in) {
     types.push_back(t->type);
     in_forms.push_back(form_of(*t));
-    if (!backend) backend = t->backend;
   }
-  if (!backend) backend = get_backend("cpu");
   const std::vector<ValueType> results = infer(op, types, attrs);
   for (const ValueType& type : results) out_forms.push_back(dense(type));
   const Lowered lowered = lower(op, attrs, in_forms, out_forms);
@@ -148,9 +161,10 @@ void assign(const Variable& variable, const Arg& value) {
     throw TypeError("assign: a symbolic Tensor has no values");
   if (value.variable) value.variable->materialize();
   const Hold held = hold({value}, {variable});
-  const Tensor from = value.tensor ? value.tensor : read(value.variable);
+  Tensor from = value.tensor ? value.tensor : read(value.variable);
+  if (!variable->backend) variable->backend = from->backend;
+  from = on_backend(from, variable->backend);
   if (variable->pending()) {
-    if (!variable->backend) variable->backend = from->backend;
     const int64_t bytes = variable->layout.bytes(variable->type.dtype);
     variable->storage = {variable->backend->allocate(static_cast<size_t>(bytes)), 0};
   }

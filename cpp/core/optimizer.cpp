@@ -65,25 +65,38 @@ UpdateRequest Optimizer::request(std::vector<std::pair<int, ValueId>> gradients,
 std::vector<Storage>& Optimizer::slots_of(const Variable& v) {
   Slots& slots = slots_[v.get()];
   const size_t wanted = static_cast<size_t>(kind().slots(hyper.data()));
-  if (slots.owner.lock() == v && slots.values.size() == wanted) return slots.values;
+  if (slots.owner.lock() == v && slots.values.size() == wanted) {
+    if (slots.backend != v->backend) slots.move_to(v->backend);
+    return slots.values;
+  }
   // A slot of a variable that is gone (its address reused) or of other hyperparameters starts
   // afresh.
   std::erase_if(slots_, [](const auto& entry) { return entry.second.owner.expired(); });
-  Slots& fresh = slots_[v.get()];
-  fresh.owner = v;
-  fresh.values.resize(wanted);
   v->materialize();
+  Slots fresh{v, v->backend, {}};
+  const int64_t bytes =
+      checked_mul(v->layout.elements(), static_cast<int64_t>(size_of(v->type.dtype)));
   for (size_t i = 0; i < wanted; ++i) {
-    const int64_t bytes =
-        checked_mul(v->layout.elements(), static_cast<int64_t>(size_of(v->type.dtype)));
-    fresh.values[i] = {v->backend->allocate(static_cast<size_t>(bytes)), 0};
+    fresh.values.push_back({v->backend->allocate(static_cast<size_t>(bytes)), 0});
     const double start = kind().initial(hyper.data(), static_cast<int>(i));
     if (start == 0) continue;
     const Tensor value = scalar(start, v->type.dtype, v->backend);
     Ref in{value->storage.data(), {v->layout.rows}, {v->layout.cols}, 0, 0, v->type.dtype};
     v->backend->run({Op::BroadcastTo, {}, {in}, {ref_of(*v, fresh.values[i])}, 0});
   }
-  return fresh.values;
+  return (slots_[v.get()] = std::move(fresh)).values;
+}
+
+void Optimizer::Slots::move_to(const std::shared_ptr<Backend>& to) {
+  std::vector<Storage> moved;
+  for (const Storage& from : values) {
+    std::vector<std::byte> bytes(from.block.bytes - static_cast<size_t>(from.offset));
+    backend->download(bytes.data(), from.data(), bytes.size());
+    moved.push_back({to->allocate(bytes.size()), 0});
+    to->upload(moved.back().data(), bytes.data(), bytes.size());
+  }
+  values = std::move(moved);
+  backend = to;
 }
 
 bool Optimizer::has_slots(const Variable& v) const {
@@ -120,7 +133,11 @@ void Optimizer::bind_eager(const std::vector<std::pair<Tensor, Variable>>& pairs
     bindings.slots.push_back(slots_of(v));
   }
   for (int i = 0; i < n; ++i) {
-    const Variable held = make_variable(variables[static_cast<size_t>(i)]->type, "gradient", false);
+    const Variable& v = variables[static_cast<size_t>(i)];
+    const Variable held = make_variable(v->type, "gradient", false);
+    held->backend = v->backend;
+    if (v->backend != variables[0]->backend)
+      throw std::invalid_argument("apply_gradients: the variables are on different devices");
     assign(held, arg(pairs[static_cast<size_t>(i)].first));
     gradients.emplace_back(i, graph.parameter(n + i, held->type));
     eager_.gradients.push_back(held);

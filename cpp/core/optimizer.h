@@ -23,7 +23,10 @@ class Optimizer {
  public:
   struct Slots {
     std::weak_ptr<VariableImpl> owner;
-    std::vector<Storage> values;  // in the variable's layout
+    std::shared_ptr<Backend> backend;  // the variable's, when they were made or moved
+    std::vector<Storage> values;       // in the variable's layout
+
+    void move_to(const std::shared_ptr<Backend>& to);
   };
 
   Optimizer(const std::string& kind, std::vector<double> hyper, Clip clip, double clip_at);

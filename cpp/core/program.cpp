@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+
+#include "core/stream.h"
 
 namespace feedfwd {
 namespace {
@@ -22,6 +25,8 @@ Program::Program(const Graph& graph, Plan plan, std::shared_ptr<Backend> backend
   code_ = compiled();
   bound_ = plan_.input_types.empty();
 }
+
+Program::~Program() = default;
 
 void Program::allocate() {
   work_ = backend_->allocate(std::max<int64_t>(plan_.work_bytes, 1));
@@ -122,15 +127,28 @@ void Program::check_sources(const std::vector<Source>& sources) const {
 
 void Program::bind(std::vector<Source> sources) {
   check_sources(sources);
+  unbind();
   sources_ = std::move(sources);
-  inputs_.clear();
-  for (const Source& s : sources_) inputs_.push_back(s.block.data);
+  try {
+    for (const Source& s : sources_) {
+      const size_t bytes = static_cast<size_t>(checked_mul(s.rows, s.row_bytes()));
+      adopted_.push_back(s.is_there ? s.block
+                                    : backend_->adopt(s.block.data, bytes, s.block.owner));
+      inputs_.push_back(adopted_.back().data);
+    }
+  } catch (const std::bad_alloc&) {
+    adopted_.clear();
+    inputs_.clear();
+    stream_ = std::make_unique<Stream>(sources_, backend_);
+  }
   bound_ = true;
 }
 
 void Program::unbind() {
   if (plan_.input_types.empty()) return;
   bound_ = false;
+  stream_.reset();
+  adopted_.clear();
   sources_.clear();
   inputs_.clear();
 }
@@ -168,11 +186,17 @@ void* Program::stage(Block& block, const void* host, int64_t elements) {
 
 StepState Program::run(const Run& run) {
   check_run(run);
+  if (!stream_) return run_whole(run, inputs_);
+  return stream_->run(
+      run, [this](const Run& piece, const auto& inputs) { return run_whole(piece, inputs); });
+}
+
+StepState Program::run_whole(const Run& run, const std::vector<const void*>& inputs) {
   StepState state;
   state.total_rows = run.total_rows;
   state.batch_size = run.batch_size;
   state.first_row = run.first_row;
-  state.inputs = inputs_.data();
+  state.inputs = inputs.data();
   if (run.steps == 0) return state;
   if (run.order) {
     const bool upload =

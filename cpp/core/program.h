@@ -23,18 +23,25 @@ struct Bindings {
 
 // Rows a program reads: `rows` rows of `cols` elements of `dtype`, one after the other.
 struct Source {
-  Block block;
+  Block block;  // of host memory, or of the backend's where `is_there`
   DType dtype = DType::f32;
   int64_t rows = 0, cols = 1;
+  bool is_there = false;
+
+  int64_t row_bytes() const { return checked_mul(cols, static_cast<int64_t>(size_of(dtype))); }
 };
+
+class Stream;
 
 class Program {
  public:
   Program(const Graph& graph, Plan plan, std::shared_ptr<Backend> backend, Bindings bindings);
 
-  // Arrays for the graph's inputs, one each, equal numbers of rows; not needed without inputs.
-  // Costs nothing but the checks: the code reads them through StepState::inputs. Throws
-  // std::invalid_argument for another number, dtype or width.
+  ~Program();
+
+  // Arrays for the graph's inputs, one each, equal numbers of rows; not needed without inputs. The
+  // backend adopts them whole, or where its memory is too small takes them piece by piece with each
+  // run. Throws std::invalid_argument for another number, dtype or width.
   void bind(std::vector<Source> sources);
 
   // Lets go of the arrays; the next run needs others.
@@ -65,6 +72,7 @@ class Program {
   void load_constants(const Graph& graph);
   void check_sources(const std::vector<Source>& sources) const;
   void check_run(const Run& run) const;
+  StepState run_whole(const Run& run, const std::vector<const void*>& inputs);
   // The first call of a size allocates, later ones do not.
   void* stage(Block& block, const void* host, int64_t elements);
   void check_guards() const;
@@ -73,7 +81,9 @@ class Program {
   std::shared_ptr<Backend> backend_;
   Bindings bindings_;
   std::vector<Source> sources_;
+  std::vector<Block> adopted_;
   std::vector<const void*> inputs_;  // their addresses
+  std::unique_ptr<Stream> stream_;   // instead, where they are too large
   bool bound_ = false;
   std::vector<Block> constants_, outputs_;
   std::vector<Block> gradients_;           // one arena each

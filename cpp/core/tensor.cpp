@@ -203,6 +203,14 @@ void to_host(const TensorImpl& t, void* dense) {
            });
 }
 
+Tensor on_backend(const Tensor& tensor, const std::shared_ptr<Backend>& backend) {
+  if (tensor->backend == backend) return tensor;
+  const int64_t bytes = bytes_of(tensor->type.shape.count(), tensor->type.dtype);
+  std::vector<std::byte> dense(static_cast<size_t>(bytes));
+  to_host(*tensor, dense.data());
+  return from_host(tensor->type, dense.data(), backend);
+}
+
 Tensor scalar(double value, DType dtype, std::shared_ptr<Backend> backend) {
   const FloatState nearest;
   const ValueType type{dtype, Shape{}};

@@ -91,6 +91,8 @@ Tensor read(const Variable& variable);
 Tensor concrete_like(const ValueType& type, std::shared_ptr<Backend> backend);  // not set
 Tensor from_host(const ValueType& type, const void* dense, std::shared_ptr<Backend> backend);
 void to_host(const TensorImpl& tensor, void* dense);
+// The tensor itself, or its values in that backend's memory.
+Tensor on_backend(const Tensor& tensor, const std::shared_ptr<Backend>& backend);
 Tensor scalar(double value, DType dtype, std::shared_ptr<Backend> backend);
 Tensor placeholder(const ValueType& type);
 

@@ -71,6 +71,8 @@ _NAMES: dict[str, dict[str, str]] = {
 MODEL = {
     "build_graph": "ff.Model(inputs, outputs)",
     "compile": 'trainer = ff.Trainer(model, optimizer="adam", loss="mse")',
+    "cpu": 'model.to("cpu")',
+    "cuda": 'model.to("cuda")',
     "eval": "model(x, training=False)",
     "evaluate": 'ff.Trainer(model, optimizer="adam", loss="mse").evaluate(x, y)',
     "fit": 'ff.Trainer(model, optimizer="adam", loss="mse").fit(x, y)',
@@ -85,7 +87,6 @@ MODEL = {
     "predict_proba": "ff.activations.softmax(model.predict(x))",
     "save_weights": "model.save(path)",
     "state_dict": "model.get_weights()",
-    "to": "ff.load_model(path, device=...)",
     "to_json": "model.get_config()",
     "train": "model(x, training=True)",
     "train_on_batch": 'ff.Trainer(model, optimizer="adam", loss="mse").fit(x, y, epochs=1)',

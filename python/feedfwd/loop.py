@@ -112,7 +112,7 @@ class Programs:
         spared = tuple(id(v) for v in excluded)
         structure = trainer.model._structure
         by = (_Same(trainer.loss), _Same(trainer.optimizer.core if training else None))
-        sizes = (capacity, kinds, rows.weights is None)
+        sizes = (capacity, kinds, rows.weights is None, trainer.model.device)
         key = (structure, training, *sizes, trained, decay, spared, *by)
         if key not in self._made or not self._made[key].is_current:
             self._made = {k: p for k, p in self._made.items() if k[0] is structure and p.is_current}

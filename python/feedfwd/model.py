@@ -100,6 +100,37 @@ class Model(Layer):
         """Where the model computes."""
         return self._root()._device
 
+    def to(self, device: str) -> Any:
+        """Move the model to a device; its weights keep their bits.
+
+        A :class:`Trainer` of the model goes on there: its optimizer's state follows.
+
+        Args:
+            device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            ValueError: the machine lacks the device, or the model is part of another one.
+
+        Example:
+            >>> import feedfwd as ff
+            >>> model = ff.Sequential([ff.Input((2,)), ff.layers.Dense(1)], seed=0)
+            >>> model.to("cpu").device
+            'cpu'
+        """
+        self._check_init()
+        root = self._root()
+        if root is not self:
+            raise ValueError(f"to: {self.name!r} is part of {root.name!r}; move that one")
+        name = _core.check_device(device)
+        with locking.building():
+            self._device = name
+            calling.adopt(self)
+            self._programs, self._quick = {}, None
+        return self
+
     def __getattr__(self, name: str) -> Any:
         known = () if name.startswith("_") else dir(type(self))
         raise elsewhere.missing(f"a {type(self).__name__}", name, elsewhere.MODEL, known)
@@ -219,7 +250,7 @@ class Model(Layer):
     ) -> tuple[_core.Program, Any]:
         self._ensure(arrays, rebuild)
         rows = tuple((a.shape[1:], a.dtype) for a in arrays)
-        key = (self._structure, capacity, rows)
+        key = (self._structure, capacity, rows, self.device)
         known = self._programs.get(key)
         if known is not None and known[0].is_current:
             return known

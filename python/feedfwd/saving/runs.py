@@ -117,6 +117,11 @@ def load(
     return saving.load(path, make, callers=4)
 
 
+def _anywhere(config: Any) -> Any:
+    """A model's config without the device: a run may go on on another one."""
+    return {k: v for k, v in config.items() if k != "device"} if isinstance(config, dict) else None
+
+
 def restore(trainer: Any, path: str, settings: dict[str, Any]) -> bool:
     """Put the run of a file into a Trainer made like the one that wrote it.
 
@@ -137,8 +142,9 @@ def restore(trainer: Any, path: str, settings: dict[str, Any]) -> bool:
         own = models.describe(trainer.model, {})
         other = config.get("model")
         same = isinstance(other, dict) and all(
-            own[k] == other.get(k) for k in ("class_name", "config", "weights", "signature")
+            own[k] == other.get(k) for k in ("class_name", "weights", "signature")
         )
+        same = same and _anywhere(own["config"]) == _anywhere(other.get("config"))
         if not same or config.get("trainer") != _describe_trainer(trainer):
             raise ValueError("the file is of another model, loss or metrics than this Trainer's")
         check_settings(run, settings)

@@ -40,10 +40,16 @@ enum cudaDeviceAttr {
   cudaDevAttrMultiProcessorCount,
   cudaDevAttrMaxSharedMemoryPerBlockOptin,
 };
-constexpr unsigned cudaStreamNonBlocking = 1;
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDefault = 0, cudaEventDisableTiming = 2;
+
+namespace feedfwd {
+struct BoundOp;
+struct StepState;
+}  // namespace feedfwd
 
 namespace shim {
 struct Stream;
+struct Event;
 struct Graph;
 struct Current {
   dim3 thread, block, block_size, grid;
@@ -51,7 +57,16 @@ struct Current {
 extern Current current;
 
 using Body = std::function<void()>;
-cudaError_t launch(Body body, dim3 grid, dim3 block, size_t shared, Stream* stream);
+// `look` runs before the kernel.
+cudaError_t launch(Body body, Body look, dim3 grid, dim3 block, size_t shared, Stream* stream);
+// What a kernel is given must lie in the device's memory.
+void look_at(const feedfwd::BoundOp* op);
+void look_at(const feedfwd::StepState* state);
+inline void look_at(feedfwd::StepState* state) {
+  look_at(static_cast<const feedfwd::StepState*>(state));
+}
+template <class T>
+void look_at(T) {}
 unsigned char* shared_memory();
 void wait_for_block();
 void wait_for_warp();
@@ -71,6 +86,7 @@ T exchange_as(T mine, int lane) {
 }  // namespace shim
 
 using cudaStream_t = shim::Stream*;
+using cudaEvent_t = shim::Event*;
 using cudaGraph_t = shim::Graph*;
 using cudaGraphExec_t = shim::Graph*;
 
@@ -105,6 +121,7 @@ cudaError_t cudaGetLastError();
 const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaMalloc(void** data, size_t bytes);
 cudaError_t cudaFree(void* data);
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 cudaError_t cudaMallocHost(void** data, size_t bytes);
 cudaError_t cudaFreeHost(void* data);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
@@ -113,6 +130,12 @@ cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stre
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph,

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <numeric>
@@ -14,16 +16,26 @@
 #include <utility>
 #include <vector>
 
+#include "core/bound.h"
 #include "core/float_state.h"
 #include "cuda_runtime.h"
 #include "fibre.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define SHIM_POISON(data, bytes) __asan_poison_memory_region(data, bytes)
+#define SHIM_UNPOISON(data, bytes) __asan_unpoison_memory_region(data, bytes)
+#else
+#define SHIM_POISON(data, bytes)
+#define SHIM_UNPOISON(data, bytes)
+#endif
 
 namespace shim {
 
 Current current;
 
 struct Node {
-  Body body;
+  Body body, look;
   dim3 grid, block;
   size_t shared = 0;
   bool kernel = false;
@@ -33,6 +45,9 @@ struct Graph {
 };
 struct Stream {
   std::unique_ptr<Graph> capture;
+};
+struct Event {
+  std::chrono::steady_clock::time_point reached;
 };
 
 namespace {
@@ -70,6 +85,99 @@ class Shared {
   unsigned char* end_;
 };
 
+// The device's memory: apart from the host's, which cannot reach it but by copies. Between kernels
+// it is closed, so that a host that reads or writes there stops at once.
+class Memory {
+ public:
+  Memory() {
+    void* at = mmap(nullptr, kSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) std::abort();
+    base_ = static_cast<char*>(at);
+    // FEEDFWD_SHIM_MEMORY: bytes that the device has.
+    const char* limit = std::getenv("FEEDFWD_SHIM_MEMORY");
+    if (limit) limit_ = std::stoull(limit);
+  }
+  cudaError_t allocate(void** data, size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    const size_t size = (bytes + kLine) / kLine * kLine + kGap;
+    if (bytes > limit_ - used_) return last_error = cudaErrorMemoryAllocation;
+    const auto found = free_.find(size);
+    if (found == free_.end()) {
+      if (size > kSpace - end_) return last_error = cudaErrorMemoryAllocation;
+      *data = base_ + end_;
+      end_ += size;
+    } else {
+      *data = found->second;
+      free_.erase(found);
+    }
+    const Open open(*this);
+    SHIM_UNPOISON(*data, bytes);
+    std::memset(*data, 0xff, bytes);  // what a device holds is anything
+    SHIM_POISON(static_cast<char*>(*data) + bytes, size - bytes);
+    blocks_[*data] = bytes;
+    used_ += bytes;
+    return cudaSuccess;
+  }
+  cudaError_t release(void* data) {
+    const std::lock_guard lock(mutex_);
+    const auto found = blocks_.find(data);
+    if (found == blocks_.end()) return fail(cudaErrorInvalidValue, "no device memory is freed");
+    SHIM_POISON(data, found->second);
+    free_.emplace((found->second + kLine) / kLine * kLine + kGap, data);
+    used_ -= found->second;
+    blocks_.erase(found);
+    return cudaSuccess;
+  }
+  bool holds(const void* data) const {
+    const char* at = static_cast<const char*>(data);
+    return at >= base_ && at < base_ + kSpace;
+  }
+  size_t used() const { return used_; }
+  size_t limit() const { return limit_; }
+
+  // While one of these is there, the memory can be reached.
+  class Open {
+   public:
+    explicit Open(Memory& memory) : memory_(memory) {
+      const std::lock_guard lock(memory_.open_mutex_);
+      if (memory_.open_++ == 0) memory_.protect(PROT_READ | PROT_WRITE);
+    }
+    ~Open() {
+      const std::lock_guard lock(memory_.open_mutex_);
+      if (--memory_.open_ == 0) memory_.protect(PROT_NONE);
+    }
+    Open(const Open&) = delete;
+    Open& operator=(const Open&) = delete;
+
+   private:
+    Memory& memory_;
+  };
+
+ private:
+  static constexpr size_t kSpace = size_t{64} << 30, kLine = 256, kGap = 256;
+
+  void protect(int how) {
+    if (mprotect(base_, kSpace, how) != 0) std::abort();
+  }
+
+  char* base_;
+  size_t end_ = 0, used_ = 0, limit_ = size_t{8} << 30;
+  std::mutex mutex_, open_mutex_;
+  int open_ = 0;
+  std::unordered_map<void*, size_t> blocks_;
+  std::multimap<size_t, void*> free_;
+};
+Memory& memory() {
+  static auto* one = new Memory;
+  return *one;
+}
+
+void check_device_address(const void* data) {
+  if (data == nullptr || memory().holds(data)) return;
+  std::fprintf(stderr, "cuda shim: a kernel is given an address of the host\n");
+  std::abort();
+}
+
 enum class Wait { none, block, warp, ended };
 
 struct Thread {
@@ -102,7 +210,9 @@ class Device {
  public:
   cudaError_t run(const Node& node) {
     const std::lock_guard lock(mutex_);
+    const Memory::Open open(memory());
     const feedfwd::FloatState nearest;
+    if (node.look) node.look();
     const unsigned count = node.block.x * node.block.y * node.block.z;
     if (count == 0 || count > kMostThreads || node.grid.x == 0 || node.grid.y > 65535 ||
         node.grid.z > 65535 || node.shared > kSharedBytes)
@@ -226,34 +336,35 @@ Device& device() {
   return *one;
 }
 
-// FEEDFWD_SHIM_MEMORY: bytes that the device has.
-struct Memory {
-  std::mutex mutex;
-  std::unordered_map<void*, size_t> blocks;
-  size_t used = 0;
-  size_t limit = std::getenv("FEEDFWD_SHIM_MEMORY")
-                     ? std::stoull(std::getenv("FEEDFWD_SHIM_MEMORY"))
-                     : size_t{8} << 30;
-};
-Memory& memory() {
-  static auto* one = new Memory;
-  return *one;
-}
-
 cudaError_t submit(Stream* stream, Node node) {
   if (stream != nullptr && stream->capture) {
     stream->capture->nodes.push_back(std::move(node));
     return cudaSuccess;
   }
   if (node.kernel) return device().run(node);
+  const Memory::Open open(memory());
   node.body();
   return cudaSuccess;
 }
 
 }  // namespace
 
-cudaError_t launch(Body body, dim3 grid, dim3 block, size_t shared, Stream* stream) {
-  return submit(stream, {std::move(body), grid, block, shared, true});
+cudaError_t launch(Body body, Body look, dim3 grid, dim3 block, size_t shared, Stream* stream) {
+  return submit(stream, {std::move(body), std::move(look), grid, block, shared, true});
+}
+void look_at(const feedfwd::BoundOp* op) {
+  check_device_address(op);
+  check_device_address(op->in);
+  check_device_address(op->out);
+  for (int n = 0; n < op->inputs; ++n) check_device_address(op->in[n].data);
+  for (int n = 0; n < op->outputs; ++n) check_device_address(op->out[n].data);
+}
+void look_at(const feedfwd::StepState* state) {
+  check_device_address(state);
+  check_device_address(state->inputs);
+  check_device_address(state->order);
+  check_device_address(state->scalars);
+  check_device_address(state->losses);
 }
 unsigned char* shared_memory() { return device().shared(); }
 void wait_for_block() { device().wait(Wait::block); }
@@ -307,27 +418,13 @@ const char* cudaGetErrorString(cudaError_t error) {
   }
 }
 
-cudaError_t cudaMalloc(void** data, size_t bytes) {
-  shim::Memory& m = shim::memory();
-  const std::lock_guard lock(m.mutex);
-  if (bytes > m.limit - m.used) return shim::last_error = cudaErrorMemoryAllocation;
-  *data = std::aligned_alloc(256, (bytes + 256) / 256 * 256);
-  if (*data == nullptr) return shim::last_error = cudaErrorMemoryAllocation;
-  std::memset(*data, 0xff, bytes);  // what a device holds is anything
-  m.blocks[*data] = bytes;
-  m.used += bytes;
-  return cudaSuccess;
-}
+cudaError_t cudaMalloc(void** data, size_t bytes) { return shim::memory().allocate(data, bytes); }
 cudaError_t cudaFree(void* data) {
-  if (data == nullptr) return cudaSuccess;
-  shim::Memory& m = shim::memory();
-  const std::lock_guard lock(m.mutex);
-  const auto found = m.blocks.find(data);
-  if (found == m.blocks.end())
-    return shim::fail(cudaErrorInvalidValue, "no device memory is freed");
-  m.used -= found->second;
-  m.blocks.erase(found);
-  std::free(data);
+  return data == nullptr ? cudaSuccess : shim::memory().release(data);
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  *total = shim::memory().limit();
+  *free = *total - shim::memory().used();
   return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void** data, size_t bytes) {
@@ -338,12 +435,15 @@ cudaError_t cudaFreeHost(void* data) {
   std::free(data);
   return cudaSuccess;
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
-  return shim::submit(stream, {[=] { std::memcpy(to, from, bytes); }, {}, {}, 0, false});
+  const bool into = kind != cudaMemcpyDeviceToHost, out_of = kind != cudaMemcpyHostToDevice;
+  if (shim::memory().holds(to) != into || shim::memory().holds(from) != out_of)
+    return shim::fail(cudaErrorInvalidValue, "a copy in another direction than was said");
+  return shim::submit(stream, {[=] { std::memcpy(to, from, bytes); }, {}, {}, {}, 0, false});
 }
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
-  return shim::submit(stream, {[=] { std::memset(to, value, bytes); }, {}, {}, 0, false});
+  return shim::submit(stream, {[=] { std::memset(to, value, bytes); }, {}, {}, {}, 0, false});
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = new shim::Stream;
@@ -355,6 +455,25 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (stream->capture) return shim::fail(cudaErrorInvalidValue, "a wait inside a capture");
+  return cudaSuccess;
+}
+// All that was asked for has been done, always.
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new shim::Event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+  event->reached = std::chrono::steady_clock::now();
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
+  *milliseconds = std::chrono::duration<float, std::milli>(to->reached - from->reached).count();
   return cudaSuccess;
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
