@@ -31,11 +31,30 @@ Stream::Stream(const std::vector<Source>& sources, std::shared_ptr<Backend> back
   }
 }
 
+int64_t Stream::reserve(int64_t rows, int64_t least) {
+  if (rows <= reserved_rows_) return reserved_rows_ / least * least;
+  for (Buffer& buffer : buffers_) buffer.blocks.clear();
+  for (reserved_rows_ = 0;; rows = std::max(least, rows / 2 / least * least)) {
+    try {
+      for (Buffer& buffer : buffers_) {
+        buffer.inputs.clear();
+        for (const Source& s : sources_) {
+          const int64_t bytes = checked_mul(rows, s.row_bytes());
+          buffer.blocks.push_back(backend_->allocate_unset(static_cast<size_t>(bytes)));
+          buffer.inputs.push_back(buffer.blocks.back().data);
+        }
+      }
+      return reserved_rows_ = rows;
+    } catch (const std::bad_alloc&) {
+      for (Buffer& buffer : buffers_) buffer.blocks.clear();
+      if (rows == least) throw;
+    }
+  }
+}
+
 // The rows [first_row, total_rows) of the epoch that `piece` stands for.
 void Stream::fill(Buffer& buffer, const Program::Run& piece, const int64_t* order) {
   buffer.host.resize(sources_.size());
-  buffer.blocks.resize(sources_.size());
-  buffer.inputs.resize(sources_.size());
   const int64_t rows = piece.total_rows - piece.first_row;
   for (size_t k = 0; k < sources_.size(); ++k) {
     const int64_t width = sources_[k].row_bytes();
@@ -51,18 +70,16 @@ void Stream::fill(Buffer& buffer, const Program::Run& piece, const int64_t* orde
     } else {
       from += piece.first_row * width;
     }
-    if (buffer.blocks[k].bytes < bytes) {
-      buffer.blocks[k] = {};
-      buffer.blocks[k] = backend_->allocate_unset(bytes);
-    }
     backend_->upload(buffer.blocks[k].data, from, bytes);
-    buffer.inputs[k] = buffer.blocks[k].data;
   }
 }
 
 StepState Stream::run(const Program::Run& run, const RunPiece& run_piece) {
+  if (run.steps == 0) return {};
   const int64_t batch_bytes = std::max<int64_t>(1, checked_mul(row_bytes_, run.batch_size));
-  const int64_t most = std::max<int64_t>(1, kPieceBytes / batch_bytes);  // steps of a piece
+  const int64_t wanted =
+      std::min(run.steps, std::max<int64_t>(1, kPieceBytes / batch_bytes)) * run.batch_size;
+  const int64_t most = reserve(wanted, run.batch_size) / run.batch_size;  // steps of a piece
   const auto piece_from = [&](int64_t step) {
     Program::Run piece = run;
     piece.steps = std::min(most, run.steps - step);
@@ -73,7 +90,6 @@ StepState Stream::run(const Program::Run& run, const RunPiece& run_piece) {
     return piece;
   };
   StepState state;
-  if (run.steps == 0) return state;
   fill(buffers_[0], piece_from(0), run.order);
   for (int64_t step = 0, k = 0; step < run.steps; step += most, k = 1 - k) {
     Program::Run piece = piece_from(step);

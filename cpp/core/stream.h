@@ -29,11 +29,13 @@ class Stream {
     std::vector<Block> blocks;
     std::vector<const void*> inputs;
   };
+  // Memory for pieces of so many rows, of fewer where it runs out, but of `least`; how many.
+  int64_t reserve(int64_t rows, int64_t least);
   void fill(Buffer& buffer, const Program::Run& piece, const int64_t* order);
 
   std::vector<Source> sources_;
   std::shared_ptr<Backend> backend_;
-  int64_t row_bytes_ = 0;
+  int64_t row_bytes_ = 0, reserved_rows_ = 0;
   Buffer buffers_[2];
 };
 
