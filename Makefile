@@ -12,7 +12,7 @@ SECONDS ?= 600
 FUZZ_QUICK_SECONDS := 20
 export PYTHON
 
-.PHONY: help demo docs wheel install test test-cpp test-aarch64 sanitize sanitize-quick fuzz fuzz-quick faults \
+.PHONY: help demo docs wheel install test test-cpp test-aarch64 cuda-check sanitize sanitize-quick fuzz fuzz-quick faults \
   lint format bench bench-peers clean
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make test          build, install into .venv, run the C++ tests and the Python tests"
 	@echo "make test-cpp      build, install into .venv, run the C++ tests"
 	@echo "make test-aarch64  the C++ tests for ARM in emulation, where the cross tools are installed"
+	@echo "make cuda-check    the CUDA sources compile for all GPUs of a release, and are exact"
 	@echo "make sanitize      the tests under ASan + UBSan, those of threads under TSan (long)"
 	@echo "make sanitize-quick  the same with fewer tests"
 	@echo "make fuzz          SECONDS=600 of libFuzzer on the file reader, then long random tests"
@@ -67,12 +68,17 @@ test-cpp: install
 
 # From a directory outside the tree, so that nothing but the installed package can be imported.
 test: test-cpp
+	$(BIN)/python scripts/cuda_check.py
 	scratch=$$(mktemp -d) && cd "$$scratch" && \
 	  FEEDFWD_BUILD_DIR=$(CURDIR)/$(BUILD) $(BIN)/python -m pytest -p no:cacheprovider \
 	    -c $(CURDIR)/pyproject.toml $(CURDIR)/tests $(ARGS) && \
 	  FEEDFWD_BUILD_DIR=$(CURDIR)/$(BUILD) FEEDFWD_SHIM=1 $(BIN)/python -m pytest \
 	    -p no:cacheprovider -c $(CURDIR)/pyproject.toml $(CURDIR)/tests/cuda -m gpu; \
 	  status=$$?; cd / && rm -rf "$$scratch"; exit $$status
+
+# The CUDA sources for all GPUs of a release; make test does it for one.
+cuda-check:
+	$(PYTHON) scripts/cuda_check.py --all
 
 test-aarch64: .venv/.build-tools
 	PATH=$(BIN):$$PATH sh tests/cpp/aarch64.sh

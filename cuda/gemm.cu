@@ -16,7 +16,7 @@ FF_KERNEL lanes_kernel(const BoundOp* ops, int count, const StepState* state) {
   if (is_over(*state)) return;
   const Product<T> p = product_of<T>(ops[0], *state);
   const int64_t step_b = ops->i[1] != 0 ? 1 : p.ldb, column_b = ops->i[1] != 0 ? p.ldb : 1;
-  const Followers<T> followers(ops, count - 1, *state);
+  const Followers<T> followers(ops, count);
   for_rows(p.m, [&](const HalfWarp& half, int64_t r, bool exists) {
     for (int64_t j = 0; j < p.n; ++j) {
       T acc = 0;
@@ -25,10 +25,46 @@ FF_KERNEL lanes_kernel(const BoundOp* ops, int count, const StepState* state) {
       }
       const T sum = math::keep(half.tree(acc, [](T x, T y) { return x + y; }));
       if (!exists || half.lane != 0) continue;
-      followers.quick(r, j, sum);
-      if (followers.has_rest()) followers.rest(r, j);
+      followers(r, j, sum);
     }
   });
+}
+
+bool same_place(const BoundRef& x, const BoundRef& y) {
+  return x.data == y.data && x.row_stride == y.row_stride && x.col_stride == y.col_stride;
+}
+
+// Whether a kernel can make `op` of the number that `before` has just given.
+bool follows_quickly(const BoundOp& op, const BoundOp& before) {
+  const BoundRef& made = before.out[0];
+  if (op.out[0].dtype != made.dtype) return false;
+  switch (op.op) {
+    case Op::Add:
+      return same_place(op.in[0], made) && op.in[1].dtype == made.dtype &&
+             !same_place(op.in[1], made);
+    case Op::Map:
+      return same_place(op.in[0], made);
+    case Op::MapGrad:
+      return same_place(op.in[1], made) && !same_place(op.in[0], made);
+    default:
+      return false;
+  }
+}
+
+// How many of the ops after the product its kernel makes; the rest have a launch of their own.
+int quick_followers(const Call& call) {
+  int n = 0;
+  while (n + 1 < call.count && follows_quickly(call.host[n + 1], call.host[n])) ++n;
+  return n;
+}
+
+void launch_rest(const Call& call, int quick) {
+  if (quick + 1 >= call.count) return;
+  Call rest = call;
+  rest.host += quick + 1;
+  rest.device += quick + 1;
+  rest.count -= quick + 1;
+  launch_elementwise(rest);
 }
 
 struct Extents {
@@ -83,22 +119,27 @@ void launch_tiles(const Call& call) {
   const TileChoice<T>& choice = choose<T>(e, processors);
   const int64_t tiles = tiles_of(choice, e);
   const bool split = is_split<T>(e, tiles, processors);
+  const int quick = quick_followers(call);
   const int a = op.i[0] != 0, b = op.i[1] != 0;
   T* const partial = split ? reinterpret_cast<T*>(call.scratch) : nullptr;
   const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(split ? e.chunks() : 1));
   launch(choice.kernel[a][b], grid, choice.threads, choice.shared[a][b], call.stream, call.device,
-         call.count, partial, call.state);
-  if (!split) return;
-  launch(join_kernel<T>, blocks_for(e.m * e.n, kBlock), kBlock, 0, call.stream, call.device,
-         call.count, partial, call.state);
+         quick, partial, call.state);
+  if (split) {
+    launch(join_kernel<T>, blocks_for(e.m * e.n, kBlock), kBlock, 0, call.stream, call.device,
+           quick, partial, call.state);
+  }
+  launch_rest(call, quick);
 }
 
 template <class T>
 void launch_lanes(const Call& call) {
   const Extents e(*call.host, call.capacity);
   if (e.m == 0 || e.n == 0) return;
+  const int quick = quick_followers(call);
   launch(lanes_kernel<T>, blocks_for(e.m * kLanes, kRowThreads), kRowThreads, 0, call.stream,
-         call.device, call.count, call.state);
+         call.device, quick, call.state);
+  launch_rest(call, quick);
 }
 
 }  // namespace

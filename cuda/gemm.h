@@ -30,18 +30,19 @@ FF_DEV int64_t chunks_of(int64_t k) { return k > kChunk ? (k + kChunk - 1) / kCh
 
 // A tile of Rows x Cols, Up x Across of it a thread's. 16 bytes of a row are one load from shared
 // memory, so a thread's rows and columns come in groups of that.
-template <int Rows, int Cols, int Up, int Across>
+template <int Rows, int Cols, int Up, int Across, int Steps>
 struct Shape2 {
   static constexpr int rows = Rows, cols = Cols, up = Up, across = Across;
   static constexpr int threads = Rows / Up * (Cols / Across);
-  static constexpr int steps = 16;  // of k in shared memory at a time; divides kChunk
+  static constexpr int steps = 16;    // of k in shared memory at a time; divides kChunk
+  static constexpr int resident = 2;  // blocks of a processor at a time, at least
 };
 
 // `Extent` of a matrix' rows or columns, `steps` of k, in shared memory as [k][extent].
 // Trans: memory lies along the extent, else along k.
-template <class T, int Extent, int Threads, bool AlongExtent>
+template <class T, int Extent, int Threads, int Steps, bool AlongExtent>
 struct Panel {
-  static constexpr int steps = 16;
+  static constexpr int steps = Steps;
   static constexpr int pitch = Extent + 16 / static_cast<int>(sizeof(T));
   static constexpr int each = Extent * steps / Threads;
   static constexpr size_t bytes = sizeof(T) * steps * pitch;
@@ -49,26 +50,27 @@ struct Panel {
 
   T held[each];
 
-  static FF_DEV int step_of(int n) {
-    const int e = static_cast<int>(threadIdx.x) + n * Threads;
-    return AlongExtent ? e / Extent : e % steps;
-  }
-  static FF_DEV int place_of(int n) {
-    const int e = static_cast<int>(threadIdx.x) + n * Threads;
-    return AlongExtent ? e % Extent : e / steps;
-  }
+  // A thread's elements lie `hop` places, or steps, apart.
+  static constexpr int line = AlongExtent ? Extent : steps, hop = Threads / line;
+  static_assert(Threads % line == 0);
+
+  static FF_DEV int along() { return static_cast<int>(threadIdx.x) % line; }
+  static FF_DEV int across() { return static_cast<int>(threadIdx.x) / line; }
+
   // What lies beyond the matrix is never used, but for rows and columns that are not stored.
-  FF_DEV void fetch(const T* from, int64_t ld, int64_t places, int64_t k) {
+  FF_DEV void fetch(const T* from, int64_t ld, int places, int k) {
+    const int most = AlongExtent ? k : places;
+    const bool inside = along() < (AlongExtent ? places : k);
+    from += across() * ld + along();
 #pragma unroll
     for (int n = 0; n < each; ++n) {
-      const int place = place_of(n), step = step_of(n);
-      const bool inside = place < places && step < k;
-      held[n] = inside ? from[AlongExtent ? step * ld + place : place * ld + step] : T(0);
+      held[n] = inside && across() + n * hop < most ? from[n * hop * ld] : T(0);
     }
   }
   FF_DEV void put(T* to) const {
+    to += AlongExtent ? across() * pitch + along() : along() * pitch + across();
 #pragma unroll
-    for (int n = 0; n < each; ++n) to[step_of(n) * pitch + place_of(n)] = held[n];
+    for (int n = 0; n < each; ++n) to[n * hop * (AlongExtent ? pitch : 1)] = held[n];
   }
 };
 
@@ -87,14 +89,30 @@ FF_DEV void read_groups(const T* from, int first, int apart, T* to) {
   }
 }
 
+template <class T>
+constexpr int group_of(int n) {
+  const int whole = 16 / static_cast<int>(sizeof(T));
+  return n < whole ? n : whole;
+}
+
+// Place n of a thread's N among the Extent of the tile.
+template <class T, int Extent, int N>
+FF_DEV int place_in_tile(int thread, int n) {
+  constexpr int g = group_of<T>(N), apart = Extent / (N / g);
+  return n / g * apart + thread * g + n % g;
+}
+
 template <class T, class S, bool TransA, bool TransB>
 class Tile {
  public:
-  using PanelA = Panel<T, S::rows, S::threads, TransA>;
-  using PanelB = Panel<T, S::cols, S::threads, !TransB>;
+  using PanelA = Panel<T, S::rows, S::threads, S::steps, TransA>;
+  using PanelB = Panel<T, S::cols, S::threads, S::steps, !TransB>;
   static constexpr size_t shared_bytes = 2 * (PanelA::bytes + PanelB::bytes);
+  static_assert(sizeof(T) * S::rows / S::up * S::cols <= shared_bytes);
 
   FF_DEV Tile(const Product<T>& p, int64_t row, int64_t col) : p_(p), row_(row), col_(col) {
+    rows_ = static_cast<int>(p.m - row < S::rows ? p.m - row : S::rows);
+    cols_ = static_cast<int>(p.n - col < S::cols ? p.n - col : S::cols);
     thread_row_ = static_cast<int>(threadIdx.x) / (S::cols / S::across);
     thread_col_ = static_cast<int>(threadIdx.x) % (S::cols / S::across);
   }
@@ -106,7 +124,6 @@ class Tile {
 #pragma unroll
       for (int j = 0; j < S::across; ++j) acc[i][j] = T(0);
     }
-    __syncthreads();  // the last chunk's panels are read
     fetch(k0, k1);
     put(0);
     __syncthreads();
@@ -115,7 +132,7 @@ class Tile {
       const bool more = k + S::steps < k1;
       if (more) fetch(k + S::steps, k1);
       if (k1 - k >= S::steps) {
-#pragma unroll
+#pragma unroll 8
         for (int step = 0; step < S::steps; ++step) multiply(side, step);
       } else {
         for (int step = 0; step < k1 - k; ++step) multiply(side, step);
@@ -125,39 +142,27 @@ class Tile {
     }
   }
 
-  // f(row, column, value) for all of this thread's elements that exist.
-  template <class F>
-  FF_DEV void each(F f) {
+  // Row i of each thread's, put together in shared memory as [thread row][column of the tile].
+  FF_DEV void put_slab(int i) const {
+    T* const slab = shared<T>() + thread_row_ * S::cols;
 #pragma unroll
-    for (int i = 0; i < S::up; ++i) {
-      const int64_t row = row_ + offset<S::rows, S::up>(thread_row_, i);
-#pragma unroll
-      for (int j = 0; j < S::across; ++j) {
-        const int64_t col = col_ + offset<S::cols, S::across>(thread_col_, j);
-        if (row < p_.m && col < p_.n) f(row, col, acc[i][j]);
-      }
-    }
+    for (int j = 0; j < S::across; ++j)
+      slab[offset<S::cols, S::across>(thread_col_, j)] = acc[i][j];
   }
 
   T acc[S::up][S::across];
 
  private:
-  static constexpr int whole = 16 / static_cast<int>(sizeof(T));
-  template <int N>
-  static constexpr int group = N < whole ? N : whole;
-
-  // Place n of a thread's among the Extent of the tile.
   template <int Extent, int N>
   static FF_DEV int offset(int thread, int n) {
-    constexpr int g = group<N>, apart = Extent / (N / g);
-    return n / g * apart + thread * g + n % g;
+    return place_in_tile<T, Extent, N>(thread, n);
   }
-
   FF_DEV T* side_a(int side) const { return shared<T>(side * PanelA::bytes); }
   FF_DEV T* side_b(int side) const { return shared<T>(2 * PanelA::bytes + side * PanelB::bytes); }
   FF_DEV void fetch(int64_t k, int64_t k1) {
-    a_.fetch(p_.a + (TransA ? k * p_.lda + row_ : row_ * p_.lda + k), p_.lda, p_.m - row_, k1 - k);
-    b_.fetch(p_.b + (TransB ? col_ * p_.ldb + k : k * p_.ldb + col_), p_.ldb, p_.n - col_, k1 - k);
+    const int left = static_cast<int>(k1 - k);
+    a_.fetch(p_.a + (TransA ? k * p_.lda + row_ : row_ * p_.lda + k), p_.lda, rows_, left);
+    b_.fetch(p_.b + (TransB ? col_ * p_.ldb + k : k * p_.ldb + col_), p_.ldb, cols_, left);
   }
   FF_DEV void put(int side) {
     a_.put(side_a(side));
@@ -166,9 +171,9 @@ class Tile {
   FF_DEV void multiply(int side, int step) {
     T x[S::up], y[S::across];
     read_groups<T, S::up>(side_a(side) + step * PanelA::pitch, thread_row_,
-                          S::rows / (S::up / group<S::up>), x);
+                          S::rows / (S::up / group_of<T>(S::up)), x);
     read_groups<T, S::across>(side_b(side) + step * PanelB::pitch, thread_col_,
-                              S::cols / (S::across / group<S::across>), y);
+                              S::cols / (S::across / group_of<T>(S::across)), y);
 #pragma unroll
     for (int i = 0; i < S::up; ++i) {
 #pragma unroll
@@ -178,67 +183,42 @@ class Tile {
 
   const Product<T> p_;
   const int64_t row_, col_;
+  int rows_, cols_;  // that exist
   int thread_row_, thread_col_;
   PanelA a_;
   PanelB b_;
 };
 
-// What follows a product, at the elements of a tile: a bias and relu, or relu's derivative, on the
-// numbers in registers, all else element by element through memory.
+// What follows a product, on the numbers while they are in registers: `count` ops that
+// follows_quickly lets pass, each of what the one before made.
 template <class T>
 class Followers {
  public:
-  FF_DEV Followers(const BoundOp* ops, int count, const StepState& s)
-      : ops_(ops), count_(count), state_(s) {
-    while (quick_ < count_ && is_quick(ops_[1 + quick_], ops_[quick_])) ++quick_;
-  }
+  FF_DEV Followers(const BoundOp* ops, int count) : ops_(ops), count_(count) {}
 
-  // The product's value is final. `store` is called where it must be in memory.
-  FF_DEV void quick(int64_t row, int64_t col, T value) const {
+  // The product's value is final; what the plan wants in memory comes there.
+  FF_DEV void operator()(int64_t row, int64_t col, T value) const {
     T* last = at<T>(ops_[0].out[0], row, col);
-    for (int n = 1; n <= quick_; ++n) {
+    for (int n = 1; n <= count_; ++n) {
       const BoundOp& op = ops_[n];
       T* to = at<T>(op.out[0], row, col);
       if (to != last) *last = value;
       last = to;
-      value = apply(op, ops_[n - 1], value, row, col);
+      value = apply(op, value, row, col);
     }
     *last = value;
   }
-  FF_DEV bool has_rest() const { return quick_ < count_; }
-  FF_DEV void rest(int64_t row, int64_t col) const {
-    run_chain(ops_ + 1 + quick_, count_ - quick_, state_, row, col);
-  }
 
  private:
-  static FF_DEV bool same(const BoundRef& x, const BoundRef& y) {
-    return x.data == y.data && x.row_stride == y.row_stride && x.col_stride == y.col_stride;
-  }
-  static FF_DEV bool is_quick(const BoundOp& op, const BoundOp& before) {
-    const BoundRef& made = before.out[0];
-    if (op.out[0].dtype != made.dtype) return false;
-    const FunctionId relu = static_cast<FunctionId>(Unary::Relu);
-    switch (op.op) {
-      case Op::Add:
-        return same(op.in[0], made) && op.in[1].dtype == made.dtype && !same(op.in[1], made);
-      case Op::Map:
-        return same(op.in[0], made) && op.fn == relu;
-      case Op::MapGrad:
-        return same(op.in[1], made) && op.fn == relu && !same(op.in[0], made);
-      default:
-        return false;
-    }
-  }
-  static FF_DEV T apply(const BoundOp& op, const BoundOp&, T value, int64_t row, int64_t col) {
+  static FF_DEV T apply(const BoundOp& op, T value, int64_t row, int64_t col) {
     if (op.op == Op::Add) return value + *at<const T>(op.in[1], row, col);
     const T alpha = static_cast<T>(op.f[0]);
-    if (op.op == Op::Map) return math::Relu::f(value, alpha);
-    return value * math::Relu::df(*at<const T>(op.in[0], row, col), alpha);
+    if (op.op == Op::Map) return map_value(op.fn, value, alpha);
+    return value * map_slope(op.fn, *at<const T>(op.in[0], row, col), alpha);
   }
 
   const BoundOp* ops_;
-  int count_, quick_ = 0;
-  const StepState& state_;
+  int count_;
 };
 
 // The tile of a block: neighbours share rows of A while they are in the L2 cache.
@@ -256,39 +236,67 @@ struct Place {
   }
 };
 
-// ops[0] is the product. `partial`: not null: chunk blockIdx.y alone, to that place.
+// What a block does, but for the sums.
+template <class T>
+struct Task {
+  const BoundOp* ops;  // ops[0] is the product
+  int followers;
+  T* partial;  // not null: the chunk stays apart, here
+  const StepState* state;
+  int64_t row, col;  // of the tile
+  int64_t chunk, chunks;
+};
+
+// Chunk results of the slab that lies in shared memory: they join what is in memory, and the last
+// ones meet what follows the product. A function of its own, since a tile has several slabs.
+template <class T, class S>
+FF_DEV_CALL void finish_slab(const Task<T>& task, int i) {
+  const Product<T> p = product_of<T>(task.ops[0], *task.state);
+  const Followers<T> followers(task.ops, task.followers);
+  const T* const slab = shared<T>();
+  for (int e = static_cast<int>(threadIdx.x); e < S::rows / S::up * S::cols; e += S::threads) {
+    const int64_t row = task.row + place_in_tile<T, S::rows, S::up>(e / S::cols, i);
+    const int64_t col = task.col + e % S::cols;
+    if (row >= p.m || col >= p.n) continue;
+    const T value = slab[e];
+    if (task.partial != nullptr) {
+      task.partial[(task.chunk * p.m + row) * p.n + col] = value;
+      continue;
+    }
+    T& place = p.c[row * p.ldc + col];
+    const T sum = task.chunk == 0 ? value : math::keep(place + value);
+    if (task.chunk + 1 < task.chunks) {
+      place = sum;
+    } else {
+      followers(row, col, sum);
+    }
+  }
+}
+
 template <class T, class S, bool TransA, bool TransB>
-FF_KERNEL __launch_bounds__(S::threads)
-    gemm_kernel(const BoundOp* ops, int count, T* partial, const StepState* state) {
+FF_KERNEL __launch_bounds__(S::threads, S::resident)
+    gemm_kernel(const BoundOp* ops, int followers, T* partial, const StepState* state) {
   if (is_over(*state)) return;
   const Product<T> p = product_of<T>(ops[0], *state);
   const int64_t tiles = ((p.m + S::rows - 1) / S::rows) * ((p.n + S::cols - 1) / S::cols);
-  if (blockIdx.x >= tiles) return;
+  const int64_t chunks = chunks_of(p.k), only = blockIdx.y;
+  if (blockIdx.x >= tiles || (partial != nullptr && only >= chunks)) return;
   const Place<S> place(p.m, p.n, blockIdx.x);
   Tile<T, S, TransA, TransB> tile(p, place.row, place.col);
-  const int64_t chunks = chunks_of(p.k);
-  if (partial != nullptr) {
-    if (blockIdx.y >= chunks) return;
-    const int64_t first = static_cast<int64_t>(blockIdx.y) * kChunk;
+  Task<T> task{
+      ops, followers, partial, state, place.row, place.col, partial != nullptr ? only : 0, chunks};
+  const int64_t end = partial != nullptr ? only + 1 : chunks;
+  for (; task.chunk < end; ++task.chunk) {
+    const int64_t first = task.chunk * kChunk;
     tile.chunk(first, first + kChunk < p.k ? first + kChunk : p.k);
-    T* to = partial + blockIdx.y * p.m * p.n;
-    tile.each([&](int64_t row, int64_t col, T value) { to[row * p.n + col] = value; });
-    return;
+#pragma unroll
+    for (int i = 0; i < S::up; ++i) {
+      tile.put_slab(i);
+      __syncthreads();
+      finish_slab<T, S>(task, i);
+      __syncthreads();
+    }
   }
-  for (int64_t c = 0; c + 1 < chunks; ++c) {
-    tile.chunk(c * kChunk, (c + 1) * kChunk);
-    tile.each([&](int64_t row, int64_t col, T value) {
-      T& sum = p.c[row * p.ldc + col];
-      sum = c == 0 ? value : sum + value;
-    });
-  }
-  tile.chunk((chunks - 1) * kChunk, p.k);
-  const Followers<T> followers(ops, count - 1, *state);
-  tile.each([&](int64_t row, int64_t col, T value) {
-    followers.quick(row, col, math::keep(chunks == 1 ? value : p.c[row * p.ldc + col] + value));
-  });
-  if (!followers.has_rest()) return;
-  tile.each([&](int64_t row, int64_t col, T) { followers.rest(row, col); });
 }
 
 // Adds the chunks that gemm_kernel made apart.
@@ -297,12 +305,11 @@ FF_KERNEL join_kernel(const BoundOp* ops, int count, const T* partial, const Ste
   if (is_over(*state)) return;
   const Product<T> p = product_of<T>(ops[0], *state);
   const int64_t chunks = chunks_of(p.k), all = p.m * p.n;
-  const Followers<T> followers(ops, count - 1, *state);
+  const Followers<T> followers(ops, count);
   for (int64_t i = grid_thread(); i < all; i += grid_threads()) {
     T total = partial[i];
     for (int64_t c = 1; c < chunks; ++c) total = total + partial[c * all + i];
-    followers.quick(i / p.n, i % p.n, math::keep(total));
-    if (followers.has_rest()) followers.rest(i / p.n, i % p.n);
+    followers(i / p.n, i % p.n, math::keep(total));
   }
 }
 

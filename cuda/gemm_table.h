@@ -6,9 +6,9 @@
 
 namespace feedfwd::gpu {
 
-using Large = Shape2<128, 128, 8, 8>;
-using Middle = Shape2<64, 64, 4, 4>;
-using Small = Shape2<32, 32, 2, 2>;
+using Large = Shape2<128, 128, 8, 8, 8>;
+using Middle = Shape2<64, 64, 4, 4, 16>;
+using Small = Shape2<32, 32, 2, 2, 16>;
 
 template <class T>
 using GemmKernel = void (*)(const BoundOp*, int, T*, const StepState*);
