@@ -39,7 +39,7 @@ class CudaBackend : public Backend {
   Block adopt(const void* host, size_t bytes, std::shared_ptr<void>) override {
     size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total), "asking the device");
-    if (bytes > free / kAdoptAtMost) throw std::bad_alloc();
+    if (bytes > free / kAdoptAtMost) throw OutOfMemory(bytes);
     Block block = allocate_unset(bytes);
     upload(block.data, host, bytes);
     return block;
@@ -58,6 +58,17 @@ class CudaBackend : public Backend {
   void submit(Code& program, StepState& state, int64_t steps) override {
     static_cast<CudaCode&>(program).submit(state, steps);
   }
+  uintptr_t stream() const override { return reinterpret_cast<uintptr_t>(queue_.stream); }
+  // 1 and 2 are CUDA's names for its default streams, the second of which is each thread's own.
+  void wait_for(uintptr_t other) override {
+    cudaEvent_t reached = nullptr;
+    check(cudaEventCreateWithFlags(&reached, cudaEventDisableTiming), "an event");
+    cudaError_t error = cudaEventRecord(reached, reinterpret_cast<cudaStream_t>(other));
+    if (error == cudaSuccess) error = cudaStreamWaitEvent(queue_.stream, reached, 0);
+    cudaEventDestroy(reached);
+    check(error, "waiting for another stream");
+  }
+  void finish() override { check(cudaDeviceSynchronize(), "waiting for the device"); }
 
  private:
   Queue queue_;

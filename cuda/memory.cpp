@@ -12,7 +12,7 @@ constexpr size_t kMostKept = size_t{1} << 30;
 size_t rounded(size_t bytes) {
   size_t step = 256;
   while (step * 16 <= bytes) step *= 2;
-  if (bytes > SIZE_MAX - step) throw std::bad_alloc();
+  if (bytes > SIZE_MAX - step) throw OutOfMemory(bytes);
   return bytes == 0 ? step : (bytes + step - 1) / step * step;
 }
 
@@ -39,7 +39,10 @@ std::shared_ptr<void> Pool::take(size_t bytes) {
         const std::lock_guard lock(mutex_);
         free_kept();
       }
-      check(cudaMalloc(&data, size), "an allocation");
+      if (cudaMalloc(&data, size) != cudaSuccess) {
+        (void)cudaGetLastError();
+        throw OutOfMemory(size);
+      }
     }
   }
   try {

@@ -51,10 +51,21 @@ int attribute(cudaDeviceAttr which, int device) {
 
 }  // namespace
 
+OutOfMemory::OutOfMemory(size_t bytes) {
+  size_t free = 0, total = 0;
+  const bool known = cudaMemGetInfo(&free, &total) == cudaSuccess;
+  text_ = "cuda: the GPU's memory is full";
+  if (bytes > 0) text_ += ": " + std::to_string(bytes) + " bytes more were asked for";
+  if (known) {
+    text_ +=
+        ", " + std::to_string(free >> 20) + " of " + std::to_string(total >> 20) + " MiB are free";
+  }
+}
+
 void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
   (void)cudaGetLastError();  // what was reported is not reported again
-  if (error == cudaErrorMemoryAllocation) throw std::bad_alloc();
+  if (error == cudaErrorMemoryAllocation) throw OutOfMemory(0);
   throw std::runtime_error(std::string("cuda: ") + what + " failed: " + text_of(error));
 }
 

@@ -4,13 +4,24 @@
 #include <cuda_runtime.h>
 
 #include <memory>
+#include <new>
 #include <string>
 
 namespace feedfwd::gpu {
 
-// Throws std::bad_alloc where the device's memory runs out, else std::runtime_error that names
+// Throws OutOfMemory where the device's memory runs out, else std::runtime_error that names
 // what failed.
 void check(cudaError_t error, const char* what);
+
+// Python's MemoryError.
+class OutOfMemory : public std::bad_alloc {
+ public:
+  explicit OutOfMemory(size_t bytes);  // asked for; 0: not known
+  const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  std::string text_;
+};
 
 struct Machine {
   int device = 0;

@@ -18,4 +18,10 @@ std::shared_ptr<void> keep(const py::array& array) {
   });
 }
 
+std::shared_ptr<void> keep_object(const py::object& object) {
+  return std::shared_ptr<void>(new py::object(object), [](void* p) {
+    with_interpreter([](void* q) { delete static_cast<py::object*>(q); }, p);
+  });
+}
+
 }  // namespace feedfwd::bindings

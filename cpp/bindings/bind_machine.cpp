@@ -136,10 +136,6 @@ void bind_machine(py::module_& m) {
     return names;
   });
   m.def("check_device", &resolve_device);
-  m.def("to_device", [](const Tensor& t, const std::string& device) {
-    if (t->kind != TensorImpl::Kind::concrete) throw TypeError("a symbolic Tensor has no values");
-    return on_backend(t, get_backend(device));
-  });
   py::class_<FloatScope>(m, "FloatState")
       .def(py::init<>())
       .def("__enter__", &FloatScope::enter)

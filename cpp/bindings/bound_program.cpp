@@ -203,6 +203,37 @@ py::object BoundProgram::predict(const py::sequence& arrays) {
   return compute(std::move(sources), outputs, false, std::move(results));
 }
 
+py::object BoundProgram::predict_there(const std::vector<Tensor>& inputs) {
+  std::vector<Source> sources;
+  py::list results;
+  Outputs outputs{{}, {}, true};
+  for (const Tensor& t : inputs) {
+    if (t->kind != TensorImpl::Kind::concrete || t->backend != backend_ || t->type.shape.rank < 1 ||
+        t->row_stride != t->type.shape.view_cols().n)
+      throw std::invalid_argument("predict: expected dense tensors on the model's device");
+    if (t->type.shape.dims[0] != inputs[0]->type.shape.dims[0])
+      throw std::invalid_argument("predict: the arrays have different numbers of rows");
+    Source s{t->storage.block, t->type.dtype, t->type.shape.dims[0], 1, true};
+    s.block.data = t->storage.data();
+    for (int i = 1; i < t->type.shape.rank; ++i)
+      s.cols = checked_mul(s.cols, t->type.shape.dims[i]);
+    sources.push_back(std::move(s));
+  }
+  const int64_t rows = sources.empty() ? 0 : sources[0].rows;
+  for (const ValueType& type : output_types_) {
+    ValueType whole = type;
+    whole.shape.batch = false;
+    for (int i = 0; i < type.shape.rank; ++i) whole.shape.dims[i] = type.shape.extent(i).at(rows);
+    const Tensor out = concrete_like(whole, backend_);
+    outputs.to.push_back(out->storage.data());
+    const int64_t bytes =
+        checked_mul(whole.shape.count(), static_cast<int64_t>(size_of(type.dtype)));
+    outputs.row_bytes.push_back(rows == 0 ? 0 : bytes / rows);
+    results.append(out);
+  }
+  return compute(std::move(sources), outputs, false, std::move(results));
+}
+
 py::object BoundProgram::predict_one(py::handle x) {
   const auto& api = py::detail::npy_api::get();
   constexpr int kPlain =
@@ -234,7 +265,7 @@ py::object BoundProgram::predict_one(py::handle x) {
   int64_t row_bytes = size_of(output_types_[0].dtype);
   for (int i = 1; i < shape.rank; ++i) row_bytes *= extents[i];
   if (!shape.batch) return py::none();
-  const Outputs outputs{{py::detail::array_proxy(out.ptr())->data}, {row_bytes}};
+  const Outputs outputs{{py::detail::array_proxy(out.ptr())->data}, {row_bytes}, false};
   std::vector<Source> sources;
   sources.push_back(std::move(source));
   return compute(std::move(sources), outputs, brief, std::move(out));
@@ -259,6 +290,18 @@ py::object BoundProgram::compute(std::vector<Source> sources, const Outputs& out
   return results;
 }
 
+void BoundProgram::take_outputs(const Program& program, int64_t first, int64_t rows,
+                                const Outputs& outputs) {
+  for (size_t i = 0; i < outputs.to.size(); ++i) {
+    char* const to = outputs.to[i] + first * outputs.row_bytes[i];
+    if (outputs.is_there) {
+      program.copy_output(static_cast<int>(i), rows, to);
+    } else {
+      program.read_output(static_cast<int>(i), rows, to);
+    }
+  }
+}
+
 // In blocks short enough for a look at signals between them; the bits do not depend on the blocks.
 void BoundProgram::predict_rows(Program& program, int64_t rows, const Outputs& outputs) const {
   int64_t block = first_block_;
@@ -266,8 +309,7 @@ void BoundProgram::predict_rows(Program& program, int64_t rows, const Outputs& o
     Program::Run r;
     r.total_rows = r.batch_size = rows;
     program.run(r);
-    for (size_t i = 0; i < outputs.to.size(); ++i)
-      program.read_output(static_cast<int>(i), rows, outputs.to[i]);
+    take_outputs(program, 0, rows, outputs);
     return;
   }
   auto looked = Clock::now();
@@ -279,8 +321,7 @@ void BoundProgram::predict_rows(Program& program, int64_t rows, const Outputs& o
     r.first_row = first;
     const auto start = Clock::now();
     program.run(r);
-    for (size_t i = 0; i < outputs.to.size(); ++i)
-      program.read_output(static_cast<int>(i), here, outputs.to[i] + first * outputs.row_bytes[i]);
+    take_outputs(program, first, here, outputs);
     first += here;
     const auto now = Clock::now();
     if (now - start > kLongBlock) block = std::max<int64_t>(1, block / 2);

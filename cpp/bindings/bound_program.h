@@ -42,6 +42,8 @@ class BoundProgram {
   // The same for one array that is exactly what the program was made for, into one output; None for
   // everything else. The short way of small predictions.
   py::object predict_one(py::handle x);
+  // The same from tensors in the program's device's memory, to tensors there.
+  py::object predict_there(const std::vector<Tensor>& inputs);
   py::list outputs(int64_t rows);
   std::string str();
 
@@ -54,7 +56,10 @@ class BoundProgram {
   struct Outputs {
     std::vector<char*> to;
     std::vector<int64_t> row_bytes;
+    bool is_there = false;  // in the backend's memory
   };
+  static void take_outputs(const Program& program, int64_t first, int64_t rows,
+                           const Outputs& outputs);
 
   std::vector<Source> sources_of(const py::sequence& arrays) const;
   void check_run(const Program::Run& r, const Order& order) const;

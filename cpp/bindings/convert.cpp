@@ -58,6 +58,8 @@ Tensor from_array(py::array array, DType dtype, const char* argument) {
 }
 
 Tensor array_tensor(const py::handle& x, const char* argument, bool python_data) {
+  const auto object = py::reinterpret_borrow<py::object>(x);
+  if (!python_data && is_on_device(object)) return from_device(object, argument);
   const py::object as_array = py::module_::import("feedfwd.data").attr("as_array");
   const py::array array = call_out([&] { return as_array(x, argument); }).cast<py::array>();
   const std::string kind = py::str(array.dtype().attr("kind"));

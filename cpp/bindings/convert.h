@@ -52,6 +52,10 @@ int64_t integer(const py::handle& x, const char* argument);
 // "layer 'dense_1': " while a layer runs, else "".
 std::string where_we_are();
 
+// An array of another library's on the GPU, by what it says of itself, and as a Tensor there.
+bool is_on_device(const py::object& x);
+Tensor from_device(const py::object& x, const std::string& argument);
+
 void bind_tensor(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_specs(py::module_& m);
@@ -59,6 +63,7 @@ void bind_tape(py::module_& m);
 void bind_program(py::module_& m);
 void bind_optimizer(py::module_& m);
 void bind_machine(py::module_& m);
+void bind_device(py::module_& m);
 void bind_files(py::module_& m);
 
 }  // namespace feedfwd::bindings

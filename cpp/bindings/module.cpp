@@ -32,6 +32,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_program(m);
   bind_optimizer(m);
   bind_machine(m);
+  bind_device(m);
   bind_files(m);
   guard_module(m);
 }

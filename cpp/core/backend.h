@@ -85,6 +85,11 @@ class Backend {
   virtual std::unique_ptr<Code> compile(std::vector<Instr> program, int64_t capacity) = 0;
   // Runs `program` `steps` times over; `state` is host memory, copied in and out.
   virtual void submit(Code& program, StepState& state, int64_t steps) = 0;
+  // Other libraries on the same device: the handle of the stream that instructions run in, waiting
+  // there for another's, and until all streams are done.
+  virtual uintptr_t stream() const { return 0; }
+  virtual void wait_for(uintptr_t) {}
+  virtual void finish() {}
 };
 
 // device: "cpu", "cuda", "auto". Throws std::invalid_argument with one sentence that says why not.

@@ -228,16 +228,31 @@ void Program::check_guards() const {
   }
 }
 
-void Program::read_output(int index, int64_t rows, void* host) const {
+int64_t Program::output_elements(int index, int64_t rows) const {
   const ValueType& type = plan_.outputs.at(index);
   if (rows < 0 || rows > plan_.capacity) {
     throw std::invalid_argument("program: " + std::to_string(rows) +
                                 " rows of an output came, 0 to " + std::to_string(plan_.capacity) +
                                 " expected");
   }
-  const int64_t count =
-      type.shape.batch ? checked_mul(type.shape.count(), rows) : type.shape.count();
-  if (count > 0) backend_->download(host, outputs_[index].data, count * size_of(type.dtype));
+  return type.shape.batch ? checked_mul(type.shape.count(), rows) : type.shape.count();
+}
+
+void Program::read_output(int index, int64_t rows, void* host) const {
+  const int64_t count = output_elements(index, rows);
+  if (count == 0) return;
+  backend_->download(host, outputs_[index].data, count * size_of(plan_.outputs[index].dtype));
+}
+
+void Program::copy_output(int index, int64_t rows, void* to) const {
+  const int64_t count = output_elements(index, rows);
+  if (count == 0) return;
+  const DType dtype = plan_.outputs[index].dtype;
+  backend_->run({Op::Copy,
+                 {},
+                 {{outputs_[index].data, {1}, {count}, 0, 1, dtype}},
+                 {{to, {1}, {count}, 0, 1, dtype}},
+                 0});
 }
 
 }  // namespace feedfwd

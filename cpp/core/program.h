@@ -60,6 +60,8 @@ class Program {
   StepState run(const Run& run);
   // Rows 0 .. rows of the index-th output as the last step left them, dense, to host memory.
   void read_output(int index, int64_t rows, void* host) const;
+  // The same, to the backend's memory.
+  void copy_output(int index, int64_t rows, void* to) const;
 
   const Plan& plan() const { return plan_; }
   Backend& backend() const { return *backend_; }
@@ -76,6 +78,7 @@ class Program {
   // The first call of a size allocates, later ones do not.
   void* stage(Block& block, const void* host, int64_t elements);
   void check_guards() const;
+  int64_t output_elements(int index, int64_t rows) const;
 
   Plan plan_;
   std::shared_ptr<Backend> backend_;

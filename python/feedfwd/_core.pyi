@@ -77,6 +77,17 @@ class Tensor(_Arithmetic):
     def kind(self) -> str: ...
     @property
     def device(self) -> str: ...
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: Any = None,
+        dl_device: Any = None,
+        copy: bool | None = None,
+    ) -> Any: ...
 
 class Variable(_Arithmetic):
     """Variable(initial_value, trainable=True, dtype=None, name=None); a Python float or list of
@@ -308,6 +319,7 @@ class Program:
         """
     def predict(self, arrays: Sequence[Array]) -> list[Array] | None:
         """All rows, `capacity` at a time; one array per output, (rows, ...)."""
+    def predict_there(self, inputs: Sequence[Tensor]) -> list[Tensor] | None: ...
     def predict_one(self, x: Any) -> Array | None:
         """The same for one array as the program was made for; None for anything else."""
     def outputs(self, rows: int) -> list[Array]: ...  # of the last step
@@ -342,6 +354,8 @@ def fma_peak(threads: int, single: bool) -> float: ...
 def copy_bandwidth(threads: int) -> float: ...
 def devices() -> list[str]: ...
 def to_device(tensor: Tensor, device: str) -> Tensor: ...  # itself, or a copy there
+def from_device(x: Any, argument: str = "x") -> Tensor: ...  # another library's array on the GPU
+def is_on_device(x: Any) -> bool: ...
 def check_device(device: str) -> str: ...  # "auto" resolved; ValueError saying why not
 
 # ---- files

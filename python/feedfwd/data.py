@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from feedfwd import _core
 from feedfwd.arguments import number, shown
 from feedfwd.floating import nearest
 
@@ -27,6 +28,8 @@ def as_array(value: Any, argument: str) -> Array:
             f"{argument}: got an array with {hidden} masked elements, expected none; "
             "fill them (.filled(0)) or leave those rows out"
         )
+    if not isinstance(value, np.ndarray) and _core.is_on_device(value):
+        return _core.from_device(value, argument).numpy()
     by_dlpack = hasattr(value, "__dlpack__") and not hasattr(value, "__array__")
     try:
         return np.from_dlpack(value) if by_dlpack else np.asarray(value)
