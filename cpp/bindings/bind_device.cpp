@@ -249,7 +249,8 @@ Tensor from_device(const py::object& x, const std::string& argument) {
   try {
     backend = get_backend("cuda");
   } catch (const std::invalid_argument& why) {
-    throw std::invalid_argument(argument + ": got an array on a GPU; " + why.what());
+    throw std::invalid_argument(
+        argument + ": got an array on a GPU, expected one in the CPU's memory; " + why.what());
   }
   if (py::isinstance<TensorImpl>(x)) return on_backend(x.cast<Tensor>(), backend);
   return tensor_of(py::hasattr(x, "__cuda_array_interface__") ? by_interface(x, *backend, argument)
