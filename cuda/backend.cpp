@@ -5,6 +5,7 @@
 
 #include "cuda/backend.h"
 #include "cuda/code.h"
+#include "cuda/roof.h"
 
 namespace feedfwd::gpu {
 
@@ -68,6 +69,10 @@ class CudaBackend : public Backend {
     cudaEventDestroy(reached);
     check(error, "waiting for another stream");
   }
+  double seconds(const std::function<void()>& work) override { return seconds_of(queue_, work); }
+  Roof roof() override { return measured_roof(queue_); }
+  std::string description() const override { return queue_.machine.name; }
+  int processors() const override { return queue_.machine.processors; }
   void finish() override { check(cudaDeviceSynchronize(), "waiting for the device"); }
 
  private:

@@ -10,24 +10,10 @@ namespace {
 constexpr int kBlock = 128;
 constexpr int64_t kMostPartialBytes = int64_t{256} << 20;
 
-// b has at most 4 columns: 16 lanes over the whole of k, then the tree (rule 1's exception).
 template <class T>
-FF_KERNEL lanes_kernel(const BoundOp* ops, int count, const StepState* state) {
+FF_KERNEL lanes_kernel(const BoundOp* ops, int followers, const StepState* state) {
   if (is_over(*state)) return;
-  const Product<T> p = product_of<T>(ops[0], *state);
-  const int64_t step_b = ops->i[1] != 0 ? 1 : p.ldb, column_b = ops->i[1] != 0 ? p.ldb : 1;
-  const Followers<T> followers(ops, count);
-  for_rows(p.m, [&](const HalfWarp& half, int64_t r, bool exists) {
-    for (int64_t j = 0; j < p.n; ++j) {
-      T acc = 0;
-      for (int64_t k = half.lane; k < p.k; k += kLanes) {
-        acc = math::fma(p.a[r * p.lda + k], p.b[k * step_b + j * column_b], acc);
-      }
-      const T sum = math::keep(half.tree(acc, [](T x, T y) { return x + y; }));
-      if (!exists || half.lane != 0) continue;
-      followers(r, j, sum);
-    }
-  });
+  lanes_rows<T>(ops, followers, *state, of_grid(rows_of(ops[0].out[0], *state)));
 }
 
 bool same_place(const BoundRef& x, const BoundRef& y) {
@@ -81,10 +67,12 @@ struct TableOf;
 template <>
 struct TableOf<float> {
   static const auto& get() { return kTiles32.tiles; }
+  static const auto& least(const Machine& m) { return m.least_tiles32; }
 };
 template <>
 struct TableOf<double> {
   static const auto& get() { return kTiles64.tiles; }
+  static const auto& least(const Machine& m) { return m.least_tiles64; }
 };
 
 template <class T>
@@ -100,12 +88,14 @@ bool is_split(const Extents& e, int64_t tiles, int processors) {
 }
 
 template <class T>
-const TileChoice<T>& choose(const Extents& e, int processors) {
+const TileChoice<T>& choose(const Extents& e, const Machine& machine) {
   const auto& table = TableOf<T>::get();
-  for (const TileChoice<T>& choice : table) {
-    const int64_t chunks = is_split<T>(e, tiles_of(choice, e), processors) ? e.chunks() : 1;
-    if (static_cast<double>(tiles_of(choice, e) * chunks) >= choice.least_tiles * processors)
-      return choice;
+  const auto& least = TableOf<T>::least(machine);
+  const int processors = machine.processors;
+  for (size_t n = 0; n + 1 < std::size(table); ++n) {
+    const int64_t tiles = tiles_of(table[n], e);
+    const int64_t blocks = tiles * (is_split<T>(e, tiles, processors) ? e.chunks() : 1);
+    if (static_cast<double>(blocks) >= least[n] * processors) return table[n];
   }
   return *(std::end(table) - 1);
 }
@@ -116,7 +106,7 @@ void launch_tiles(const Call& call) {
   const Extents e(op, call.capacity);
   if (e.m == 0 || e.n == 0) return;
   const int processors = call.machine->processors;
-  const TileChoice<T>& choice = choose<T>(e, processors);
+  const TileChoice<T>& choice = choose<T>(e, *call.machine);
   const int64_t tiles = tiles_of(choice, e);
   const bool split = is_split<T>(e, tiles, processors);
   const int quick = quick_followers(call);

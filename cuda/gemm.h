@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cuda/elementwise.h"
+#include "cuda/half_warps.h"
 
 namespace feedfwd::gpu {
 
@@ -273,19 +274,10 @@ FF_DEV_CALL void finish_slab(const Task<T>& task, int i) {
   }
 }
 
+// All of a tile's chunks, or the one that `partial` is for.
 template <class T, class S, bool TransA, bool TransB>
-FF_KERNEL __launch_bounds__(S::threads, S::resident)
-    gemm_kernel(const BoundOp* ops, int followers, T* partial, const StepState* state) {
-  if (is_over(*state)) return;
-  const Product<T> p = product_of<T>(ops[0], *state);
-  const int64_t tiles = ((p.m + S::rows - 1) / S::rows) * ((p.n + S::cols - 1) / S::cols);
-  const int64_t chunks = chunks_of(p.k), only = blockIdx.y;
-  if (blockIdx.x >= tiles || (partial != nullptr && only >= chunks)) return;
-  const Place<S> place(p.m, p.n, blockIdx.x);
-  Tile<T, S, TransA, TransB> tile(p, place.row, place.col);
-  Task<T> task{
-      ops, followers, partial, state, place.row, place.col, partial != nullptr ? only : 0, chunks};
-  const int64_t end = partial != nullptr ? only + 1 : chunks;
+FF_DEV void make_tile(const Product<T>& p, Task<T> task, int64_t end) {
+  Tile<T, S, TransA, TransB> tile(p, task.row, task.col);
   for (; task.chunk < end; ++task.chunk) {
     const int64_t first = task.chunk * kChunk;
     tile.chunk(first, first + kChunk < p.k ? first + kChunk : p.k);
@@ -297,6 +289,40 @@ FF_KERNEL __launch_bounds__(S::threads, S::resident)
       __syncthreads();
     }
   }
+}
+
+template <class T, class S, bool TransA, bool TransB>
+FF_KERNEL __launch_bounds__(S::threads, S::resident)
+    gemm_kernel(const BoundOp* ops, int followers, T* partial, const StepState* state) {
+  if (is_over(*state)) return;
+  const Product<T> p = product_of<T>(ops[0], *state);
+  const int64_t tiles = ((p.m + S::rows - 1) / S::rows) * ((p.n + S::cols - 1) / S::cols);
+  const int64_t chunks = chunks_of(p.k), only = blockIdx.y;
+  if (blockIdx.x >= tiles || (partial != nullptr && only >= chunks)) return;
+  const Place<S> place(p.m, p.n, blockIdx.x);
+  const int64_t first = partial != nullptr ? only : 0;
+  make_tile<T, S, TransA, TransB>(
+      p, {ops, followers, partial, state, place.row, place.col, first, chunks},
+      partial != nullptr ? only + 1 : chunks);
+}
+
+// b has at most 4 columns: 16 lanes over the whole of k, then the tree (rule 1's exception).
+template <class T>
+FF_DEV void lanes_rows(const BoundOp* ops, int followers, const StepState& state,
+                       const Span& span) {
+  const Product<T> p = product_of<T>(ops[0], state);
+  const int64_t step_b = ops->i[1] != 0 ? 1 : p.ldb, column_b = ops->i[1] != 0 ? p.ldb : 1;
+  const Followers<T> follow(ops, followers);
+  for_rows(span, [&](const HalfWarp& half, int64_t r, bool exists) {
+    for (int64_t j = 0; j < p.n; ++j) {
+      T acc = 0;
+      for (int64_t k = half.lane; k < p.k; k += kLanes) {
+        acc = math::fma(p.a[r * p.lda + k], p.b[k * step_b + j * column_b], acc);
+      }
+      const T sum = math::keep(half.tree(acc, [](T x, T y) { return x + y; }));
+      if (exists && half.lane == 0) follow(r, j, sum);
+    }
+  });
 }
 
 // Adds the chunks that gemm_kernel made apart.

@@ -2,7 +2,7 @@
 
 namespace feedfwd::gpu {
 
-const TileTable32 kTiles32 = {{tile_choice<float, Large>(0.75), tile_choice<float, Middle>(0.75),
-                               tile_choice<float, Small>(0)}};
+const TileTable32 kTiles32 = {
+    {tile_choice<float, Large>(), tile_choice<float, Middle>(), tile_choice<float, Small>()}};
 
 }  // namespace feedfwd::gpu

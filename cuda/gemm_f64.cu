@@ -2,6 +2,6 @@
 
 namespace feedfwd::gpu {
 
-const TileTable64 kTiles64 = {{tile_choice<double, Middle>(0.75), tile_choice<double, Small>(0)}};
+const TileTable64 kTiles64 = {{tile_choice<double, Middle>(), tile_choice<double, Small>()}};
 
 }  // namespace feedfwd::gpu

@@ -18,23 +18,21 @@ struct TileChoice {
   GemmKernel<T> kernel[2][2];  // [transpose a][transpose b]
   int rows, cols, threads;
   size_t shared[2][2];
-  // The tile is taken where that many of it, per processor of the GPU, come out.
-  double least_tiles;
 };
 
 template <class T, class S>
-constexpr TileChoice<T> tile_choice(double least_tiles) {
+constexpr TileChoice<T> tile_choice() {
   return {{{gemm_kernel<T, S, false, false>, gemm_kernel<T, S, false, true>},
            {gemm_kernel<T, S, true, false>, gemm_kernel<T, S, true, true>}},
           S::rows,
           S::cols,
           S::threads,
           {{Tile<T, S, false, false>::shared_bytes, Tile<T, S, false, true>::shared_bytes},
-           {Tile<T, S, true, false>::shared_bytes, Tile<T, S, true, true>::shared_bytes}},
-          least_tiles};
+           {Tile<T, S, true, false>::shared_bytes, Tile<T, S, true, true>::shared_bytes}}};
 }
 
-// Large ones first. Defined beside the kernels: gemm_f32.cu, gemm_f64.cu.
+// Large ones first; Machine says which is taken when. Defined beside the kernels: gemm_f32.cu,
+// gemm_f64.cu.
 struct TileTable32 {
   TileChoice<float> tiles[3];
 };

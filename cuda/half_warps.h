@@ -11,14 +11,18 @@ constexpr int kLanes = 16;
 constexpr int kRowBlock = 1024;  // columns of a block of a row's sum
 constexpr int kRowThreads = 128;
 
+// Rows, and the threads that share them: the whole grid's, or a block's.
+struct Span {
+  int64_t begin, end;
+  int64_t thread, threads;
+};
+FF_DEV Span of_grid(int64_t rows) { return {0, rows, grid_thread(), grid_threads()}; }
+FF_DEV Span of_block(int64_t begin, int64_t end) { return {begin, end, threadIdx.x, blockDim.x}; }
+
 struct HalfWarp {
   int lane;
-  int64_t row, rows_at_once;
 
-  FF_DEV HalfWarp()
-      : lane(static_cast<int>(threadIdx.x % kLanes)),
-        row(grid_thread() / kLanes),
-        rows_at_once(grid_threads() / kLanes) {}
+  FF_DEV HalfWarp() : lane(static_cast<int>(threadIdx.x % kLanes)) {}
 
   // join(lane l, lane l + 8), then + 4, + 2, + 1; the result in all lanes.
   template <class T, class Join>
@@ -54,12 +58,13 @@ struct HalfWarp {
 // whole warps go the same way, as shuffles ask for. Where there is no row, `row` is one that
 // exists.
 template <class F>
-FF_DEV void for_rows(int64_t rows, F f) {
-  HalfWarp half;
-  const int64_t first_of_warp = half.row - (threadIdx.x % 32) / kLanes;
-  for (int64_t at = first_of_warp; at < rows; at += half.rows_at_once) {
-    const int64_t row = at + (threadIdx.x % 32) / kLanes;
-    f(half, row < rows ? row : rows - 1, row < rows);
+FF_DEV void for_rows(const Span& span, F f) {
+  const HalfWarp half;
+  const int second = static_cast<int>(threadIdx.x % 32) / kLanes;  // 1 in a warp's second half
+  for (int64_t at = span.begin + span.thread / kLanes - second; at < span.end;
+       at += span.threads / kLanes) {
+    const int64_t row = at + second;
+    f(half, row < span.end ? row : span.end - 1, row < span.end);
   }
 }
 

@@ -22,7 +22,7 @@ FF_KERNEL sum_rows_kernel(Job job, const StepState* state) {
   if (is_over(*state)) return;
   const Line<T> out(job.out, *state);
   const int64_t cols = cols_of(job.in, *state);
-  for_rows(rows_of(job.in, *state), [&](const HalfWarp& half, int64_t r, bool exists) {
+  for_rows(of_grid(rows_of(job.in, *state)), [&](const HalfWarp& half, int64_t r, bool exists) {
     const T* x = at<const T>(job.in, r, 0);
     const T sum = half.sum<T>(cols, [=](T acc, int64_t c) { return acc + x[c]; });
     if (exists && half.lane == 0) out[r] = job.partial ? sum : math::keep(sum);
@@ -35,7 +35,7 @@ FF_KERNEL square_rows_kernel(Job job, const StepState* state) {
   if (is_over(*state)) return;
   const Line<double> out(job.out, *state);
   const int64_t cols = cols_of(job.in, *state);
-  for_rows(rows_of(job.in, *state), [&](const HalfWarp& half, int64_t r, bool exists) {
+  for_rows(of_grid(rows_of(job.in, *state)), [&](const HalfWarp& half, int64_t r, bool exists) {
     const T* x = at<const T>(job.in, r, 0);
     const double sum = half.sum<double>(cols, [=](double acc, int64_t c) {
       const double v = x[c];
@@ -50,7 +50,7 @@ FF_KERNEL extreme_rows_kernel(Job job, const StepState* state) {
   if (is_over(*state)) return;
   const Line<T> out(job.out, *state);
   const int64_t cols = cols_of(job.in, *state);
-  for_rows(rows_of(job.in, *state), [&](const HalfWarp& half, int64_t r, bool exists) {
+  for_rows(of_grid(rows_of(job.in, *state)), [&](const HalfWarp& half, int64_t r, bool exists) {
     const T best = half.extreme<Max>(at<const T>(job.in, r, 0), cols);
     if (exists && half.lane == 0) out[r] = best;
   });

@@ -1,6 +1,7 @@
 #include "cuda/runtime.h"
 
 #include <cstdlib>
+#include <fstream>
 #include <new>
 #include <stdexcept>
 
@@ -49,6 +50,23 @@ int attribute(cudaDeviceAttr which, int device) {
   return value;
 }
 
+void read_tiles(Machine& machine) {
+  const char* path = std::getenv("FEEDFWD_TILES");
+  if (path == nullptr) return;
+  std::ifstream file(path);
+  std::string dtype;
+  while (file >> dtype) {
+    const bool single = dtype == "float32";
+    if (!single && dtype != "float64") break;
+    for (int n = 0; n < (single ? 3 : 2); ++n)
+      file >> (single ? machine.least_tiles32[n] : machine.least_tiles64[n]);
+  }
+  if (!file.eof()) {
+    throw std::invalid_argument(std::string("FEEDFWD_TILES: ") + path +
+                                " cannot be read, expected lines like 'float32 0.75 0.75 0'");
+  }
+}
+
 }  // namespace
 
 OutOfMemory::OutOfMemory(size_t bytes) {
@@ -84,6 +102,7 @@ Machine find_machine() {
   machine.processors = attribute(cudaDevAttrMultiProcessorCount, machine.device);
   machine.shared_per_block =
       static_cast<size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, machine.device));
+  read_tiles(machine);
   return machine;
 }
 

@@ -29,6 +29,11 @@ struct Machine {
   size_t shared_per_block = 0;  // bytes a block may ask for
   int capability = 0;           // 10 major + minor
   std::string name;
+  // A tile of the matmul is taken where at least so many of it, per processor, come out; largest
+  // tile first (gemm_table.h). The bits do not depend on it. From the file that FEEDFWD_TILES
+  // names, lines of DTYPE NUMBER NUMBER NUMBER, which bench/tune_tiles.py measures.
+  double least_tiles32[3] = {0.75, 0.75, 0};
+  double least_tiles64[2] = {0.75, 0};
 };
 
 // The first device that can be used. Throws std::invalid_argument with one sentence that says why

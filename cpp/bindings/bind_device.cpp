@@ -274,6 +274,19 @@ bool is_on_device(const py::object& x) {
 void bind_device(py::module_& m) {
   m.def("from_device", &from_device, py::arg("x"), py::arg("argument") = "x");
   m.def("is_on_device", &is_on_device);
+  m.def("finish", [](const std::string& device) { get_backend(device)->finish(); });
+  m.def("device_name",
+        [](const std::string& device) { return get_backend(device)->description(); });
+  m.def("device_processors",
+        [](const std::string& device) { return get_backend(device)->processors(); });
+  m.def("device_seconds", [](const std::string& device, const py::function& work) {
+    return get_backend(device)->seconds([&] { work(); });
+  });
+  m.def("device_roof", [](const std::string& device) {
+    const std::shared_ptr<Backend> backend = get_backend(device);
+    const Backend::Roof roof = backend->roof();
+    return py::make_tuple(backend->description(), roof.flops, roof.bytes);
+  });
   m.def("to_device", [](const Tensor& t, const std::string& device) {
     if (t->kind != TensorImpl::Kind::concrete) throw TypeError("a symbolic Tensor has no values");
     return on_backend(t, get_backend(device));

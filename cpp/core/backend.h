@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -90,6 +92,16 @@ class Backend {
   virtual uintptr_t stream() const { return 0; }
   virtual void wait_for(uintptr_t) {}
   virtual void finish() {}
+  // Measured, per second: float32 operations (a multiply-add is two), bytes read and written by a
+  // copy. Of a device; the CPU's are in cpu/roof.h.
+  struct Roof {
+    double flops = 0, bytes = 0;
+  };
+  virtual Roof roof() { return {}; }
+  // Of the instructions that `work` asks for, by the device's clock.
+  virtual double seconds(const std::function<void()>&) { return 0; }
+  virtual std::string description() const { return name(); }  // what the maker calls it
+  virtual int processors() const { return 1; }
 };
 
 // device: "cpu", "cuda", "auto". Throws std::invalid_argument with one sentence that says why not.

@@ -329,7 +329,7 @@ class FakeProcess:
     """Answers at once; numpy cannot start a case."""
 
     def __init__(self, name, threads):
-        self.name, self.threads, self.version = name, threads, "1"
+        self.name, self.threads, self.version, self.device = name, threads, "1", "cpu"
         self.label = f"{name}/{threads}"
 
     def ask(self, do, **more):

@@ -18,26 +18,34 @@ THREAD_VARIABLES = (
 )
 
 
+def shown_place(threads: int) -> str:
+    """Where a peer runs: its number of threads, or the GPU."""
+    return str(threads) if threads else "gpu"
+
+
 class FailedError(ChildProcessError):
     """The peer could not do what it was asked for, and said why."""
 
 
 class Process:
-    """One peer with a fixed number of threads."""
+    """One peer with a fixed number of threads, or on the GPU (threads 0)."""
 
     def __init__(self, name: str, threads: int) -> None:
         self.name, self.threads = name, threads
+        self.device = "cpu" if threads else "cuda"
         # A session of its own: Ctrl-C reaches the one that measures alone, which then ends us all.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "feedfwd.bench.serve"],
-            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
+            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads or 1))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
         try:
-            self.version = str(self.ask("begin", name=name, threads=threads))
+            self.version = str(
+                self.ask("begin", name=name, threads=threads or 1, device=self.device)
+            )
         except BaseException:
             self.close()
             raise
@@ -45,7 +53,7 @@ class Process:
     @property
     def label(self) -> str:
         """In a line of text."""
-        return f"{self.name}/{self.threads}"
+        return f"{self.name}/{shown_place(self.threads)}"
 
     def ask(self, do: str, **more: Any) -> Any:
         """What the peer answers to a request.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 from feedfwd import plotting
 from feedfwd.bench import cases, peers, timing
+from feedfwd.bench.process import shown_place
 
 # kind: what its table is headed, what a figure in it is, and by what its seconds are multiplied;
 # the figures of products are GFLOP/s, of which more is better.
@@ -17,7 +19,10 @@ KINDS = {
     "prediction": ("prediction", "us per call", 1e6),
     "product": ("matrix product", "GFLOP/s", None),
 }
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"),
+    *("#56B4E9", "#F0E442", "#000000", "#999999"),
+)
 Found = dict[str, Any]
 
 
@@ -35,13 +40,14 @@ def tables(found: Found, markdown: bool = False) -> str:
 
 def table(found: Found, rows: Sequence[Found], kind: str, markdown: bool) -> list[list[str]]:
     """The cells; the first row is the head."""
-    threads = sorted({r["threads"] for row in rows for r in row["results"]})
+    threads = places({r["threads"] for row in rows for r in row["results"]})
     names = [n for n in peers.NAMES if any(r["peer"] == n for row in rows for r in row["results"])]
     goals = any(row["case"]["goal"] is not None for row in rows)
     title, unit, _ = KINDS[kind]
-    counts = " / ".join(map(str, threads))
-    head = [f"{title}: {unit} at {counts} thread{'s' if threads != [1] else ''}", *names]
+    on_gpu = 0 in threads
+    head = [f"{title}: {unit} at {shown_places(threads)}", *names]
     head += ["best peer / feedfwd", *(["goal"] if goals else [])]
+    head += ["on the GPU", "CPU / GPU"] if on_gpu else []
     head += ["roof" if kind == "product" else "floor", "times the floor", "FMA peak", "memory"]
     cells = [head]
     for row in rows:
@@ -52,6 +58,7 @@ def table(found: Found, rows: Sequence[Found], kind: str, markdown: bool) -> lis
                 *(" / ".join(cell(row, name, n, markdown) for n in threads) for name in names),
                 ratio(row),
                 *([f"{case.goal:g}" if case.goal is not None else "-"] if goals else []),
+                *([ratio(row, "gpu_"), crossing(row)] if on_gpu else []),
                 *limits(case, row, found["roofs"]),
             ]
         )
@@ -67,7 +74,7 @@ def figure(case: cases.Case, seconds: float) -> str:
 
 def cell(row: Found, name: str, threads: int, markdown: bool) -> str:
     """One peer's figure; the best peer's is bold."""
-    if f"{name}/{threads}" in row["failed"]:
+    if f"{name}/{shown_place(threads)}" in row["failed"]:
         return "failed"
     for r in row["results"]:
         if (r["peer"], r["threads"]) == (name, threads):
@@ -79,18 +86,38 @@ def cell(row: Found, name: str, threads: int, markdown: bool) -> str:
     return "-"
 
 
-def ratio(row: Found) -> str:
-    """How much longer the best peer takes than feedfwd."""
-    if "ratio" not in row:
+def places(threads: set[int]) -> list[int]:
+    """Numbers of threads, and the GPU after them."""
+    return sorted(threads, key=lambda n: (n == 0, n))
+
+
+def shown_places(threads: Sequence[int]) -> str:
+    """1 / 2 threads / GPU."""
+    counts = [str(n) for n in threads if n]
+    words = [f"{' / '.join(counts)} thread{'s' if counts != ['1'] else ''}"] if counts else []
+    return " / ".join([*words, *(["GPU"] if 0 in threads else [])])
+
+
+def crossing(row: Found) -> str:
+    """How much longer feedfwd takes on the CPU than on the GPU."""
+    if "cpu_over_gpu" not in row:
         return "-"
-    r = row["ratio"]
-    who = f"{row['best_peer']}/{row['best_threads']}"
+    r = row["cpu_over_gpu"]
+    return f"{r['median']:.2f} ({r['quartile_1']:.2f} to {r['quartile_3']:.2f})"
+
+
+def ratio(row: Found, prefix: str = "") -> str:
+    """How much longer the best peer takes than feedfwd, on the same device."""
+    if f"{prefix}ratio" not in row:
+        return "-"
+    r = row[f"{prefix}ratio"]
+    who = f"{row[f'{prefix}best_peer']}/{shown_place(row[f'{prefix}best_threads'])}"
     return f"{r['median']:.2f} ({r['quartile_1']:.2f} to {r['quartile_3']:.2f}) {who}"
 
 
 def limits(case: cases.Case, row: Found, roofs: Found) -> list[str]:
     """The floor, how far feedfwd is above it, its shares of both peaks."""
-    mine = timing.ours(row["results"])
+    mine = timing.ours(row["results"], "cuda" if "0" in roofs else "cpu")
     roof, seconds = roofs[str(mine["threads"])], mine["seconds"]["median"]
     floor = timing.floor_seconds(case, roof)
     moved = case.bytes(timing.CACHE_BYTES)
@@ -107,7 +134,7 @@ def limits(case: cases.Case, row: Found, roofs: Found) -> list[str]:
 def means(rows: Sequence[Found]) -> list[str]:
     """Geometric means of each peer's time over feedfwd's at as many threads."""
     said = []
-    for threads in sorted({r["threads"] for row in rows for r in row["results"]}):
+    for threads in places({r["threads"] for row in rows for r in row["results"]}):
         ratios: dict[str, list[tuple[float, bool]]] = {}  # and whether the shape is skinny
         for row in rows:
             case = cases.from_dict(row["case"])
@@ -117,14 +144,17 @@ def means(rows: Sequence[Found]) -> list[str]:
                 for r in row["results"]
                 if r["threads"] == threads and r["agrees"]
             }
-            mine = seconds.pop("feedfwd")
+            mine = seconds.pop("feedfwd", None)
+            if mine is None:
+                continue
             if len(seconds) > 1:
                 seconds["best"] = min(seconds.values())
             for name, taken in seconds.items():
                 ratios.setdefault(name, []).append((taken / mine, skinny))
         for name, found in ratios.items():
             every, thin = [r for r, _ in found], [r for r, skinny in found if skinny]
-            text = f"{name}/{threads} over feedfwd/{threads}: geometric mean of {len(every)} shapes"
+            where = shown_place(threads)
+            text = f"{name}/{where} over feedfwd/{where}: geometric mean of {len(every)} shapes"
             text += f" {statistics.geometric_mean(every):.2f}, least {min(every):.2f}"
             if thin:
                 text += f"; {len(thin)} with a side up to 16: {statistics.geometric_mean(thin):.2f}"
@@ -150,12 +180,14 @@ def laid_out(cells: list[list[str]], markdown: bool) -> str:
 
 def legend(found: Found) -> list[str]:
     """What the columns mean, and what is not in them."""
-    most = max(found["roofs"], key=int)
+    on_gpu = "0" in found["roofs"]
+    most = "0" if on_gpu else max(found["roofs"], key=int)
     roof = found["roofs"][most]
-    count = f"{most} thread{'s' if most != '1' else ''}"
+    count = "its most threads" if on_gpu else f"{most} thread{'s' if most != '1' else ''}"
     lines = [
         f"Medians of {found['rounds']} turns. Ratios, with quartiles: the best peer's time over "
-        f"feedfwd's at {count}; what comes after them is feedfwd's too.",
+        f"feedfwd's at {count}; what comes after them is feedfwd's too"
+        + (", on the GPU." if on_gpu else "."),
         "Floor (of products: roof): what arithmetic at the measured FMA peak, "
         f"{roof['fma_flops_per_second'] / 1e9:.0f} GFLOP/s, or memory traffic at the measured "
         f"bandwidth, {roof['copy_bytes_per_second'] / 1e9:.3g} GB/s, alone would take; then "
@@ -231,9 +263,12 @@ def plot(found: Found, path: str | os.PathLike[str]) -> None:
             style = {
                 "color": COLOURS[peers.NAMES.index(name)],
                 "marker": ".",
-                "label": f"{name}/{threads}",
+                "label": f"{name}/{shown_place(threads)}",
             }
-            axis.plot(*zip(*line, strict=True), linestyle="-" if threads > 1 else "--", **style)
+            stroke = {0: "-.", 1: "--"}.get(threads, "-")
+            axis.plot(*zip(*line, strict=True), linestyle=stroke, **style)
+        if (x := crossover(lines(found, points))) is not None:
+            axis.axvline(x, color="0.6", linestyle=":", label=f"GPU ahead from {x:,.0f}")
         axis.legend(fontsize="small")
     plotting.finish(picture, path)
 
@@ -250,3 +285,25 @@ def lines(
                 speed = row["case"]["rows"] / r["seconds"]["median"]
                 drawn.setdefault((r["peer"], r["threads"]), []).append((x, speed))
     return drawn
+
+
+def crossover(drawn: dict[tuple[str, int], list[tuple[int, float]]]) -> float | None:
+    """Where feedfwd's line on the GPU rises above its best on the CPU, on logarithmic axes.
+
+    The first point where it is ahead from the beginning, None where it never is.
+    """
+    gpu = dict(drawn.get(("feedfwd", 0), []))
+    cpu: dict[int, float] = {}
+    for (name, threads), line in drawn.items():
+        if name == "feedfwd" and threads:
+            for x, speed in line:
+                cpu[x] = max(speed, cpu.get(x, 0.0))
+    both = sorted(set(gpu) & set(cpu))
+    lead = [math.log(gpu[x] / cpu[x]) for x in both]
+    for i, x in enumerate(both):
+        if lead[i] > 0 and i == 0:
+            return float(x)
+        if lead[i] > 0:
+            part = -lead[i - 1] / (lead[i] - lead[i - 1])
+            return float(both[i - 1] * (x / both[i - 1]) ** part)
+    return None

@@ -16,17 +16,29 @@ from typing import Any
 
 from feedfwd.bench import cases
 
-Work = tuple[Callable[[], Any], Callable[[], Any]]  # something to compare; what is timed
+# Something to compare; what is timed; where it goes on after it has come back, a clock: it times so
+# many runs by the device's events.
+Work = (
+    tuple[Callable[[], Any], Callable[[], Any]]
+    | tuple[Callable[[], Any], Callable[[], Any], Callable[[int], float]]
+)
 
 
-def seconds_of(run: Callable[[], Any], at_least: float) -> float:
+def host_clock(run: Callable[[], Any], repeats: int) -> float:
+    """Seconds of so many runs."""
+    start = time.perf_counter()
+    for _ in range(repeats):
+        run()
+    return time.perf_counter() - start
+
+
+def seconds_of(
+    run: Callable[[], Any], at_least: float, clock: Callable[[int], float] | None = None
+) -> float:
     """Seconds of one run, of as many as last long enough."""
     repeats = 1
     while True:
-        start = time.perf_counter()
-        for _ in range(repeats):
-            run()
-        taken = time.perf_counter() - start
+        taken = clock(repeats) if clock else host_clock(run, repeats)
         if taken >= at_least:
             return taken / repeats
         repeats = max(2 * repeats, int(1.1 * repeats * at_least / max(taken, 1e-9)))
@@ -38,9 +50,10 @@ class Server:
     peer: Any
     work: Work
 
-    def begin(self, name: str, threads: int) -> str:
+    def begin(self, name: str, threads: int, device: str = "cpu") -> str:
         """Load the library; its version."""
-        self.peer = importlib.import_module(f"feedfwd.bench.peers.{name}").Peer(threads)
+        peer = importlib.import_module(f"feedfwd.bench.peers.{name}").Peer
+        self.peer = peer(threads) if device == "cpu" else peer(threads, device)
         version: str = self.peer.version
         return version
 
@@ -59,7 +72,7 @@ class Server:
 
     def time(self, at_least: float) -> float:
         """Seconds of what is timed."""
-        return seconds_of(self.work[1], at_least)
+        return seconds_of(self.work[1], at_least, *self.work[2:])
 
     def forget(self) -> None:
         """Let the case's memory go."""

@@ -21,7 +21,7 @@ import feedfwd as ff
 from feedfwd import _core
 from feedfwd.bench import cases, peers
 from feedfwd.bench.peers.numpy import blas
-from feedfwd.bench.process import FailedError, Process
+from feedfwd.bench.process import FailedError, Process, shown_place
 
 # Threads that a library let spin after its work would take from the next one's.
 PAUSE = 0.1
@@ -76,7 +76,7 @@ def compare(
     Args:
         wanted: the cases.
         names: of peers; "feedfwd" is always among them. One that is not installed is a gap.
-        threads: numbers of them.
+        threads: numbers of them; 0 is the GPU.
         rounds: turns that count; one more comes first, to warm up.
         at_least: seconds a turn lasts.
         say: gets a line about each gap and each case.
@@ -87,7 +87,8 @@ def compare(
         gaps: dict[str, str] = {}
         for name in names:
             try:
-                for n in threads:
+                places = [n for n in threads if name in (peers.ON_GPU if n == 0 else peers.ON_CPU)]
+                for n in places:
                     if peers.lacking(name):
                         raise FailedError(f"not installed: {', '.join(peers.lacking(name))}")
                     running.append(Process(name, n))
@@ -140,7 +141,7 @@ def one_case(
     results = [
         {
             "peer": p.name,
-            "device": "cpu",
+            "device": p.device,
             "threads": p.threads,
             "agrees": agrees(case, taking[0][1], check),
             "check": check,
@@ -157,34 +158,50 @@ def one_case(
     }
 
 
-def ours(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """feedfwd's result at the number of threads that it takes by itself: the most."""
-    return max((r for r in results if r["peer"] == "feedfwd"), key=lambda r: int(r["threads"]))
+def ours(results: Sequence[dict[str, Any]], device: str = "cpu") -> dict[str, Any]:
+    """feedfwd's result at the number of threads that it takes by itself: the most.
+
+    Where it ran on one device alone, that one's.
+    """
+    own = [r for r in results if r["peer"] == "feedfwd"]
+    there = [r for r in own if r["device"] == device] or own
+    return max(there, key=lambda r: int(r["threads"]))
 
 
 def judged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Ours against the best of the others that computed the same."""
-    others = [r for r in results if r["peer"] != "feedfwd" and r["agrees"]]
-    if not others:
-        return {}
-    best = min(others, key=lambda r: r["seconds"]["median"])
-    pairs = zip(ours(results)["seconds"]["all"], best["seconds"]["all"], strict=True)
-    return {
-        "best_peer": best["peer"],
-        "best_threads": best["threads"],
-        "ratio": spread([theirs / mine for mine, theirs in pairs]),
-    }
+    """Ours against the best of the others that computed the same, on the CPU and on the GPU."""
+    found: dict[str, Any] = {}
+    devices = {r["device"] for r in results}
+    for device, prefix in (("cpu", ""), ("cuda", "gpu_")):
+        others = [
+            r for r in results if r["peer"] != "feedfwd" and r["agrees"] and r["device"] == device
+        ]
+        if not others:
+            continue
+        best = min(others, key=lambda r: r["seconds"]["median"])
+        found[f"{prefix}best_peer"] = best["peer"]
+        found[f"{prefix}best_threads"] = best["threads"]
+        found[f"{prefix}ratio"] = spread(_ratios(best, ours(results, device)))
+    if devices == {"cpu", "cuda"}:
+        found["cpu_over_gpu"] = spread(_ratios(ours(results), ours(results, "cuda")))
+    return found
+
+
+def _ratios(slow: dict[str, Any], fast: dict[str, Any]) -> list[float]:
+    pairs = zip(slow["seconds"]["all"], fast["seconds"]["all"], strict=True)
+    return [a / b for a, b in pairs]
 
 
 def roofs(threads: Sequence[int]) -> dict[str, dict[str, float]]:
     """What the machine can do at most, by number of threads, measured."""
-    return {
-        str(n): {
-            "fma_flops_per_second": _core.fma_peak(n, True),
-            "copy_bytes_per_second": _core.copy_bandwidth(n),
-        }
-        for n in threads
-    }
+    found = {}
+    for n in threads:
+        if n == 0:
+            _, flops, bytes_moved = _core.device_roof("cuda")
+        else:
+            flops, bytes_moved = _core.fma_peak(n, True), _core.copy_bandwidth(n)
+        found[str(n)] = {"fma_flops_per_second": flops, "copy_bytes_per_second": bytes_moved}
+    return found
 
 
 def floor_seconds(case: cases.Case, roof: dict[str, float]) -> float:
@@ -200,7 +217,8 @@ def line(found: dict[str, Any], by_threads: dict[str, dict[str, float]]) -> str:
     parts = []
     for r in found["results"]:
         mark = "" if r["agrees"] else " (void: it computes something else)"
-        parts.append(f"{r['peer']}/{r['threads']} {shown_seconds(r['seconds']['median'])}{mark}")
+        where = shown_place(r["threads"])
+        parts.append(f"{r['peer']}/{where} {shown_seconds(r['seconds']['median'])}{mark}")
     parts += [f"{who} failed" for who in found["failed"]]
     if "ratio" in found:
         ratio = found["ratio"]
@@ -208,6 +226,13 @@ def line(found: dict[str, Any], by_threads: dict[str, dict[str, float]]) -> str:
             f"best peer {found['best_peer']}/{found['best_threads']}: {ratio['median']:.2f} times "
             f"ours ({ratio['min']:.2f} to {ratio['max']:.2f})"
         )
+    if "gpu_ratio" in found:
+        parts.append(
+            f"best peer on the GPU {found['gpu_best_peer']}: {found['gpu_ratio']['median']:.2f} "
+            "times ours"
+        )
+    if "cpu_over_gpu" in found:
+        parts.append(f"the GPU is {found['cpu_over_gpu']['median']:.2f} times as fast as the CPU")
     case = cases.from_dict(found["case"])
     if case.goal is not None:
         parts.append(f"goal {case.goal:g}")
@@ -251,6 +276,11 @@ def cpu_model() -> str:
     return found[1] if found else platform.processor()
 
 
+def gpu_name() -> str | None:
+    """As its maker calls it."""
+    return _core.device_name("cuda") if "cuda" in ff.devices() else None
+
+
 def circumstances() -> dict[str, Any]:
     """Machine, compiler, versions and commit, which every result carries."""
     binary = pathlib.Path(_core.__file__).read_bytes()
@@ -266,6 +296,7 @@ def circumstances() -> dict[str, Any]:
             "architecture": platform.machine(),
             "system": f"{platform.system()} {platform.release()}",
             "load_average": os.getloadavg()[0],
+            "gpu": gpu_name(),
         },
         "instruction_set": _core.active_isa(),
         "compiler": sorted(compilers),

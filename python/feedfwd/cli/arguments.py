@@ -202,6 +202,8 @@ def _bench(commands: Any) -> None:
     how.add_argument(
         "--threads", type=listed(at_least(1)), metavar="N,...", help="default: 1 and all CPUs"
     )
+    devices = ("auto", "cpu", "cuda")
+    how.add_argument("--device", choices=devices, default="auto", help="default: all there are")
     how.add_argument("--rounds", type=at_least(1), metavar="N", help="default 3, quick 2")
     how.add_argument("--quick", action="store_true", help="a first look: few, short turns")
     out = p.add_argument_group("output")

@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from feedfwd.bench import cases, peers, report, timing
+from feedfwd.bench.process import shown_place
 from feedfwd.cli.info import gpu
 from feedfwd.cli.train import check_writable
 
@@ -23,13 +24,18 @@ def bench(options: Any) -> int:
     threads = options.threads or timing.thread_counts()
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     seconds = QUICK_TURN_SECONDS if options.quick else TURN_SECONDS
-    state = gpu()
-    if not state["usable"]:
-        say(f"no GPU, so the CPU part alone: {state['why']}")
-    say(
-        f"{timing.cpu_model()}, {timing.usable_cpus()} CPUs; {len(wanted)} cases by "
-        f"{', '.join(names)}; threads: {', '.join(map(str, threads))}; rounds: {rounds}"
-    )
+    where = f"{timing.cpu_model()}, {timing.usable_cpus()} CPUs"
+    if options.device != "cpu":
+        state = gpu()
+        if state["usable"]:
+            threads = [0] if options.device == "cuda" else [*threads, 0]
+            where += f", {timing.gpu_name()}"
+        elif options.device == "cuda":
+            raise ValueError(f"--device: {state['why']}")
+        else:
+            say(f"no GPU, so the CPU part alone: {state['why']}")
+    counts = ", ".join(map(shown_place, threads))
+    say(f"{where}; {len(wanted)} cases by {', '.join(names)}; threads: {counts}; rounds: {rounds}")
     found = timing.compare(wanted, names, threads, rounds, seconds, say)
     print(f"\n{report.tables(found)}")
     if options.plot is not None:

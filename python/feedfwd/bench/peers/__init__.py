@@ -1,4 +1,4 @@
-"""A module for each library: a ``Peer(threads)`` with ``training``, ``prediction``, ``product``.
+"""A module for each library, with a ``Peer(threads, device)``: training, prediction, product.
 
 Each of these takes a case and gives two functions, or None where the library has no such thing. The
 first gives what is compared: the mean losses of two epochs that are not shuffled, the first outputs
@@ -20,8 +20,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "torch_compile": ("torch",),
     "jax": ("jax",),
     "onnxruntime": ("onnxruntime", "onnx"),
+    "cupy": ("cupy",),
 }
 NAMES = tuple(NEEDS)
+ON_GPU = ("feedfwd", "torch", "torch_compile", "jax", "cupy")  # made with a device as well
+ON_CPU = tuple(name for name in NAMES if name != "cupy")
 
 
 def lacking(name: str) -> list[str]:

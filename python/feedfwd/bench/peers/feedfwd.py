@@ -7,18 +7,23 @@ from typing import Any
 import numpy as np
 
 import feedfwd as ff
+from feedfwd import _core
 from feedfwd.bench import cases
 from feedfwd.bench.serve import Work
 
+ROTATED_BYTES = 256 << 20  # more than a GPU's cache holds
 
-def network(case: cases.Training | cases.Prediction, dropout: float = 0.0) -> ff.Sequential:
+
+def network(
+    case: cases.Training | cases.Prediction, dropout: float = 0.0, device: str = "cpu"
+) -> ff.Sequential:
     """The case's network with the weights that all peers begin with."""
     layers: list[Any] = [ff.Input((case.widths[0],))]
     for width in case.widths[1:-1]:
         layers.append(ff.layers.Dense(width, "relu"))
         if dropout:
             layers.append(ff.layers.Dropout(dropout))
-    model = ff.Sequential([*layers, ff.layers.Dense(case.widths[-1])], seed=0)
+    model = ff.Sequential([*layers, ff.layers.Dense(case.widths[-1])], seed=0, device=device)
     first = iter(cases.weights(case.widths))
     for layer in model.layers:
         if isinstance(layer, ff.layers.Dense):
@@ -27,10 +32,11 @@ def network(case: cases.Training | cases.Prediction, dropout: float = 0.0) -> ff
 
 
 class Peer:
-    """In the process's thread team."""
+    """In the process's thread team, or on the GPU."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, device: str = "cpu") -> None:
         ff.set_num_threads(threads)
+        self.device = _core.check_device(device)
         self.version = ff.__version__
 
     def training(self, case: cases.Training) -> Work:
@@ -43,7 +49,7 @@ class Peer:
             loss: Any = "mse"
             if case.loss != "mse":
                 loss = ff.losses.SparseCategoricalCrossentropy(from_logits=True)
-            return ff.Trainer(network(case, case.dropout), optimizer, loss)
+            return ff.Trainer(network(case, case.dropout, self.device), optimizer, loss)
 
         def fit(t: ff.Trainer, epochs: int, shuffle: bool) -> Any:
             done = t.fit(x, y, batch_size=case.batch, epochs=epochs, shuffle=shuffle, verbose=0)
@@ -54,11 +60,24 @@ class Peer:
 
     def prediction(self, case: cases.Prediction) -> Work:
         x, _ = case.data()
-        model = network(case)
+        model = network(case, device=self.device)
         return lambda: np.asarray(model.predict(x)).ravel()[:20].tolist(), lambda: model.predict(x)
 
     def product(self, case: cases.Product) -> Work:
-        a, b = (ff.ops.convert_to_tensor(v) for v in case.data())
-        return lambda: ff.ops.matmul(a, b).numpy().ravel()[:20].tolist(), lambda: ff.ops.matmul(
-            a, b
-        )
+        a, b = (_core.to_device(ff.ops.convert_to_tensor(v), self.device) for v in case.data())
+
+        def check() -> list[float]:
+            found: list[float] = ff.ops.matmul(a, b).numpy().ravel()[:20].tolist()
+            return found
+
+        if self.device == "cpu":
+            return check, lambda: ff.ops.matmul(a, b)
+        # Operands take turns, so that the caches do not hold them.
+        count = min(8, 1 + ROTATED_BYTES // (4 * (case.m * case.k + case.k * case.n)))
+        pairs = [(a + 0.0, b + 0.0) for _ in range(count)]
+
+        def run(n: int = 1) -> None:
+            for i in range(n):
+                ff.ops.matmul(*pairs[i % count])
+
+        return check, run, lambda n: _core.device_seconds(self.device, lambda: run(n))

@@ -88,7 +88,13 @@ class Run:
 class Peer:
     """On as many CPUs as threads: its pool has a thread for each that the process may use."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, device: str = "cpu") -> None:
+        if device != "cpu":
+            jax.config.update("jax_platforms", "cuda")
+            jax.config.update("jax_default_matmul_precision", "highest")  # float32's, not TF32's
+            jnp.zeros(1)  # fails here where there is none
+            self.version = str(jax.__version__)
+            return
         # In time: JAX starts with the first computation.
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
