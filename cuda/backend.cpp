@@ -69,6 +69,8 @@ class CudaBackend : public Backend {
     cudaEventDestroy(reached);
     check(error, "waiting for another stream");
   }
+  // Memory is plentiful, and what shares none can run side by side.
+  int64_t roomy_bytes() const override { return int64_t{1} << 28; }
   double seconds(const std::function<void()>& work) override { return seconds_of(queue_, work); }
   Roof roof() override { return measured_roof(queue_); }
   std::string description() const override { return queue_.machine.name; }

@@ -1,6 +1,7 @@
 #include "cuda/code.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -11,33 +12,23 @@ namespace {
 // Steps of the graph that is replayed while as many are left.
 constexpr int kManySteps = 16;
 
-struct Range {
-  const char *begin, *end;
-};
+// Where each share's chunks begin.
+constexpr int64_t kAlign = 256;
 
-// The memory an operand may touch.
-Range range_of(const Ref& r, int64_t capacity) {
-  const int64_t rows = r.rows.at(capacity), cols = r.cols.at(capacity);
-  const char* const data = static_cast<const char*>(r.data);
-  if (data == nullptr || rows == 0 || cols == 0) return {data, data};
-  const int64_t last = (rows - 1) * r.row_stride + (cols - 1) * r.col_stride;
-  return {data, data + (last + 1) * static_cast<int64_t>(size_of(r.dtype))};
-}
-
-bool overlap(const std::vector<Ref>& a, const std::vector<Ref>& b, int64_t capacity) {
-  for (const Ref& x : a) {
-    const Range p = range_of(x, capacity);
-    for (const Ref& y : b) {
-      const Range q = range_of(y, capacity);
-      if (p.begin < q.end && q.begin < p.end) return true;
-    }
+// Adds the unit's ops, with the refs that they point to.
+void bind(const Unit& unit, std::deque<std::vector<BoundRef>>& refs, std::vector<BoundOp>& ops) {
+  for (int k = 0; k < unit.count; ++k) {
+    const Instr& instr = unit.first[k];
+    std::vector<BoundRef>& own = refs.emplace_back(instr.in.size() + instr.out.size());
+    ops.push_back(bound(instr, own.data()));
+    ops.back().fused = k == 0 ? unit.count - 1 : 0;
   }
-  return false;
 }
 
-bool conflict(const Instr& a, const Instr& b, int64_t capacity) {
-  return overlap(a.out, b.out, capacity) || overlap(a.out, b.in, capacity) ||
-         overlap(a.in, b.out, capacity);
+// FEEDFWD_CUDA_FUSE=0: each instruction a launch of its own, to compare with. Same bits.
+bool puts_together() {
+  const char* const wish = std::getenv("FEEDFWD_CUDA_FUSE");
+  return wish == nullptr || std::strcmp(wish, "0") != 0;
 }
 
 }  // namespace
@@ -80,12 +71,9 @@ void Lane::follow(cudaStream_t other) {
 
 CudaCode::CudaCode(std::vector<Instr> program, int64_t capacity, const Queue& queue)
     : queue_(queue), capacity_(capacity) {
-  for (size_t at = 0; at < program.size();) {
-    const int count = 1 + program[at].fused;
-    add_group(&program[at], count);
-    at += static_cast<size_t>(count);
-  }
-  add_pending();
+  const std::vector<Unit> units = units_of(program);
+  const bool together = units.size() > 1 && puts_together();
+  for (const Stage& stage : together ? staged(units, capacity) : as_listed(units)) add_stage(stage);
   upload_ops();
 }
 
@@ -94,54 +82,81 @@ CudaCode::~CudaCode() {
   if (many_ != nullptr) cudaGraphExecDestroy(many_);
 }
 
-bool CudaCode::disturbs_pending(const Instr* instr, int count) const {
-  for (const Instr* update : pending_) {
-    for (int n = 0; n < count; ++n) {
-      if (conflict(*update, instr[n], capacity_)) return true;
-    }
-  }
-  return false;
+void CudaCode::add_stage(const Stage& stage) {
+  if (stage.kind == Kind::update) return add_together(stage, launch_update);
+  if (stage.units.size() == 1) return add_apart(stage.units[0]);
+  if (stage.kind == Kind::numbers) return add_together(stage, launch_numbers);
+  if (stage.kind == Kind::rows) return add_together(stage, launch_narrow);
+  std::vector<Unit> left = add_wave(stage.units, DType::f32);
+  left = add_wave(left, DType::f64);
+  for (const Unit& unit : left) add_apart(unit);
 }
 
-// Updates wait for one another, as long as nothing comes between that minds.
-void CudaCode::add_group(const Instr* instr, int count) {
-  if (disturbs_pending(instr, count)) add_pending();
-  std::vector<const Instr*> chain;
-  const auto flush = [&] {
-    if (!chain.empty()) add_ops(chain);
-    chain.clear();
-  };
-  for (int n = 0; n < count; ++n) {
-    if (instr[n].op != Op::Update) {
-      chain.push_back(instr + n);
-      continue;
-    }
-    flush();
-    const bool alike = pending_.empty() || (pending_[0]->attrs.fn == instr[n].attrs.fn &&
-                                            pending_[0]->out[0].dtype == instr[n].out[0].dtype);
-    if (!alike || disturbs_pending(instr + n, 1)) add_pending();
-    pending_.push_back(instr + n);
-  }
-  flush();
-}
-
-void CudaCode::add_pending() {
-  if (!pending_.empty()) add_ops(pending_);
-  pending_.clear();
-}
-
-void CudaCode::add_ops(const std::vector<const Instr*>& instrs) {
+void CudaCode::add_together(const Stage& stage, Launcher launcher) {
   const int first = static_cast<int>(ops_.size());
-  for (const Instr* instr : instrs) {
-    std::vector<BoundRef>& refs = refs_.emplace_back(instr->in.size() + instr->out.size());
-    const BoundOp op = bound(*instr, refs.data());
-    const bool follows = instr != instrs[0] && instr->op != Op::Update;
-    if (follows ? !has_element(op) : find_launcher(op) == nullptr) throw_no_kernel(*instr);
-    scratch_bytes_ = std::max(scratch_bytes_, scratch_bytes(op, capacity_));
-    if (op.op == Op::Gather) inputs_ = std::max(inputs_, op.i[0]);
-    ops_.push_back(op);
+  for (const Unit& unit : stage.units) {
+    if (find_launcher(ops_[add_ops(unit)]) == nullptr) throw_no_kernel(*unit.first);
   }
-  groups_.push_back({find_launcher(ops_[first]), first, static_cast<int>(instrs.size())});
+  groups_.push_back({launcher, first, static_cast<int>(ops_.size()) - first});
+}
+
+void CudaCode::add_apart(const Unit& unit) {
+  const int first = add_ops(unit);
+  const Launcher launcher = find_launcher(ops_[first]);
+  if (launcher == nullptr) throw_no_kernel(*unit.first);
+  scratch_bytes_ = std::max(scratch_bytes_, scratch_bytes(ops_[first], capacity_));
+  groups_.push_back({launcher, first, unit.count});
+}
+
+// Those of the units that make `type` and have a place beside others in one launch; returns the
+// rest.
+std::vector<Unit> CudaCode::add_wave(const std::vector<Unit>& units, DType type) {
+  std::vector<Unit> members, rest;
+  std::vector<Share> shares;
+  for (const Unit& unit : units) {
+    std::deque<std::vector<BoundRef>> refs;
+    std::vector<BoundOp> ops;
+    bind(unit, refs, ops);
+    Share share{};
+    const bool fits = unit.first->out[0].dtype == type &&
+                      find_share(ops.data(), unit.count - 1, capacity_, queue_.machine, share);
+    (fits ? members : rest).push_back(unit);
+    if (fits) shares.push_back(share);
+  }
+  if (members.size() < 2) return units;
+  const int first = static_cast<int>(ops_.size());
+  Group group{launch_wave, first, 0, static_cast<int>(shares_.size()),
+              static_cast<int>(shares.size())};
+  std::vector<Group> after;  // what a share's kernel does not make of its unit
+  unsigned blocks = 0;
+  int64_t scratch = 0;
+  for (size_t n = 0; n < members.size(); ++n) {
+    Share& share = shares[n];
+    share.op = add_ops(members[n]) - first;
+    share.first_block = blocks;
+    share.scratch = share.scratch_bytes > 0 ? scratch : -1;
+    blocks += share.blocks;
+    scratch = checked_add(scratch, round_up(share.scratch_bytes, kAlign));
+    const int made = 1 + share.followers;
+    if (made < members[n].count)
+      after.push_back({launch_elementwise, first + share.op + made, members[n].count - made});
+  }
+  group.count = static_cast<int>(ops_.size()) - first;
+  scratch_bytes_ = std::max(scratch_bytes_, scratch);
+  shares_.insert(shares_.end(), shares.begin(), shares.end());
+  groups_.push_back(group);
+  groups_.insert(groups_.end(), after.begin(), after.end());
+  return rest;
+}
+
+int CudaCode::add_ops(const Unit& unit) {
+  const size_t first = ops_.size();
+  bind(unit, refs_, ops_);
+  for (size_t n = first; n < ops_.size(); ++n) {
+    if (n > first && !has_element(ops_[n])) throw_no_kernel(unit.first[n - first]);
+    if (ops_[n].op == Op::Gather) inputs_ = std::max(inputs_, ops_[n].i[0]);
+  }
+  return static_cast<int>(first);
 }
 
 // The table: all ops, then all refs, with the addresses that these have on the device.
@@ -149,7 +164,8 @@ void CudaCode::upload_ops() {
   size_t operands = 0;
   for (const std::vector<BoundRef>& refs : refs_) operands += refs.size();
   const size_t ops_bytes = ops_.size() * sizeof(BoundOp);
-  table_ = queue_.pool->take(ops_bytes + operands * sizeof(BoundRef) + 1);
+  const size_t shares_at = round_up(ops_bytes + operands * sizeof(BoundRef), kAlign);
+  table_ = queue_.pool->take(shares_at + shares_.size() * sizeof(Share) + 1);
   auto* const device_refs =
       reinterpret_cast<const BoundRef*>(static_cast<char*>(table_.get()) + ops_bytes);
   std::vector<BoundOp> ops = ops_;
@@ -162,6 +178,9 @@ void CudaCode::upload_ops() {
   queue_.upload(table_.get(), ops.data(), ops_bytes);
   queue_.upload(static_cast<char*>(table_.get()) + ops_bytes, all.data(),
                 all.size() * sizeof(BoundRef));
+  char* const shares = static_cast<char*>(table_.get()) + shares_at;
+  queue_.upload(shares, shares_.data(), shares_.size() * sizeof(Share));
+  device_shares_ = reinterpret_cast<const Share*>(shares);
   if (scratch_bytes_ > 0) scratch_ = queue_.pool->take(static_cast<size_t>(scratch_bytes_));
 }
 
@@ -169,7 +188,8 @@ void CudaCode::launch_all(StepState* state, cudaStream_t stream) const {
   const auto* const device = static_cast<const BoundOp*>(table_.get());
   for (const Group& g : groups_) {
     g.launcher({&ops_[g.first], device + g.first, g.count, state, capacity_,
-                static_cast<char*>(scratch_.get()), stream, &queue_.machine});
+                static_cast<char*>(scratch_.get()), stream, &queue_.machine,
+                shares_.data() + g.first_share, device_shares_ + g.first_share, g.shares});
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "cuda/call.h"
 #include "cuda/memory.h"
+#include "cuda/order.h"
 
 namespace feedfwd::gpu {
 
@@ -50,16 +51,18 @@ class CudaCode : public Code {
   void run_once(StepState* state);
 
  private:
-  // ops [first, first + count): a head and what is fused to it, or updates.
+  // ops [first, first + count) in one launch.
   struct Group {
     Launcher launcher;
     int first, count;
+    int first_share = 0, shares = 0;
   };
-  void add_group(const Instr* instr, int count);
-  void add_pending();
-  void add_ops(const std::vector<const Instr*>& instrs);
+  void add_stage(const Stage& stage);
+  void add_together(const Stage& stage, Launcher launcher);
+  void add_apart(const Unit& unit);
+  std::vector<Unit> add_wave(const std::vector<Unit>& units, DType type);
+  int add_ops(const Unit& unit);
   void upload_ops();
-  bool disturbs_pending(const Instr* instr, int count) const;
   void launch_all(StepState* state, cudaStream_t stream) const;
   cudaGraphExec_t captured(int steps);
   void set_up();
@@ -70,10 +73,11 @@ class CudaCode : public Code {
   std::deque<std::vector<BoundRef>> refs_;
   std::vector<BoundOp> ops_;  // refs in host memory
   std::vector<Group> groups_;
-  std::vector<const Instr*> pending_;  // updates, to be made together
-  int64_t inputs_ = 0;                 // arrays that gathers read
+  std::vector<Share> shares_;
+  int64_t inputs_ = 0;  // arrays that gathers read
   int64_t scratch_bytes_ = 0;
-  std::shared_ptr<void> table_;  // ops and refs on the device
+  std::shared_ptr<void> table_;  // ops, refs and shares on the device
+  const Share* device_shares_ = nullptr;
   std::shared_ptr<void> scratch_, losses_;
   std::shared_ptr<void> state_;  // on the device, and after it the table of inputs
   std::unique_ptr<Lane> lane_;

@@ -11,37 +11,15 @@ constexpr int kBlock = 128;
 constexpr int64_t kMostPartialBytes = int64_t{256} << 20;
 
 template <class T>
+FF_KERNEL join_kernel(const BoundOp* ops, int count, const T* partial, const StepState* state) {
+  if (is_over(*state)) return;
+  join_product(ops, count, partial, *state, grid_thread(), grid_threads());
+}
+
+template <class T>
 FF_KERNEL lanes_kernel(const BoundOp* ops, int followers, const StepState* state) {
   if (is_over(*state)) return;
   lanes_rows<T>(ops, followers, *state, of_grid(rows_of(ops[0].out[0], *state)));
-}
-
-bool same_place(const BoundRef& x, const BoundRef& y) {
-  return x.data == y.data && x.row_stride == y.row_stride && x.col_stride == y.col_stride;
-}
-
-// Whether a kernel can make `op` of the number that `before` has just given.
-bool follows_quickly(const BoundOp& op, const BoundOp& before) {
-  const BoundRef& made = before.out[0];
-  if (op.out[0].dtype != made.dtype) return false;
-  switch (op.op) {
-    case Op::Add:
-      return same_place(op.in[0], made) && op.in[1].dtype == made.dtype &&
-             !same_place(op.in[1], made);
-    case Op::Map:
-      return same_place(op.in[0], made);
-    case Op::MapGrad:
-      return same_place(op.in[1], made) && !same_place(op.in[0], made);
-    default:
-      return false;
-  }
-}
-
-// How many of the ops after the product its kernel makes; the rest have a launch of their own.
-int quick_followers(const Call& call) {
-  int n = 0;
-  while (n + 1 < call.count && follows_quickly(call.host[n + 1], call.host[n])) ++n;
-  return n;
 }
 
 void launch_rest(const Call& call, int quick) {
@@ -93,11 +71,21 @@ const TileChoice<T>& choose(const Extents& e, const Machine& machine) {
   const auto& least = TableOf<T>::least(machine);
   const int processors = machine.processors;
   for (size_t n = 0; n + 1 < std::size(table); ++n) {
+    // A smaller tile has as much of it.
+    if (e.m <= table[n].rows / 2 && e.n <= table[n].cols / 2) continue;
     const int64_t tiles = tiles_of(table[n], e);
     const int64_t blocks = tiles * (is_split<T>(e, tiles, processors) ? e.chunks() : 1);
     if (static_cast<double>(blocks) >= least[n] * processors) return table[n];
   }
   return *(std::end(table) - 1);
+}
+
+template <class T>
+SmallProduct small_product(const Extents& e, const Machine& machine) {
+  const auto& last = *(std::end(TableOf<T>::get()) - 1);
+  if (e.m == 0 || e.n == 0 || &choose<T>(e, machine) != &last) return {false, 0, 0};
+  const int64_t tiles = tiles_of(last, e);
+  return {true, tiles, is_split<T>(e, tiles, machine.processors) ? e.chunks() : 1};
 }
 
 template <class T>
@@ -109,7 +97,7 @@ void launch_tiles(const Call& call) {
   const TileChoice<T>& choice = choose<T>(e, *call.machine);
   const int64_t tiles = tiles_of(choice, e);
   const bool split = is_split<T>(e, tiles, processors);
-  const int quick = quick_followers(call);
+  const int quick = quick_followers(call.host, call.count - 1);
   const int a = op.i[0] != 0, b = op.i[1] != 0;
   T* const partial = split ? reinterpret_cast<T*>(call.scratch) : nullptr;
   const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(split ? e.chunks() : 1));
@@ -126,7 +114,7 @@ template <class T>
 void launch_lanes(const Call& call) {
   const Extents e(*call.host, call.capacity);
   if (e.m == 0 || e.n == 0) return;
-  const int quick = quick_followers(call);
+  const int quick = quick_followers(call.host, call.count - 1);
   launch(lanes_kernel<T>, blocks_for(e.m * kLanes, kRowThreads), kRowThreads, 0, call.stream,
          call.device, quick, call.state);
   launch_rest(call, quick);
@@ -139,6 +127,13 @@ Launcher find_matmul(const BoundOp& op) {
   if (!single && op.out[0].dtype != DType::f64) return nullptr;
   if (op.i[2] != 0) return single ? launch_lanes<float> : launch_lanes<double>;
   return single ? launch_tiles<float> : launch_tiles<double>;
+}
+
+SmallProduct as_small_product(const BoundOp& op, int64_t capacity, const Machine& machine) {
+  const Extents e(op, capacity);
+  if (op.i[2] != 0) return {false, 0, 0};
+  return op.out[0].dtype == DType::f64 ? small_product<double>(e, machine)
+                                       : small_product<float>(e, machine);
 }
 
 // Enough for any number of processors.

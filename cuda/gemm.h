@@ -5,6 +5,7 @@
 
 #include "cuda/elementwise.h"
 #include "cuda/half_warps.h"
+#include "cuda/sums.h"
 
 namespace feedfwd::gpu {
 
@@ -35,8 +36,8 @@ template <int Rows, int Cols, int Up, int Across, int Steps>
 struct Shape2 {
   static constexpr int rows = Rows, cols = Cols, up = Up, across = Across;
   static constexpr int threads = Rows / Up * (Cols / Across);
-  static constexpr int steps = 16;    // of k in shared memory at a time; divides kChunk
-  static constexpr int resident = 2;  // blocks of a processor at a time, at least
+  static constexpr int steps = Steps;  // of k in shared memory at a time; divides kChunk
+  static constexpr int resident = 2;   // blocks of a processor at a time, at least
 };
 
 // `Extent` of a matrix' rows or columns, `steps` of k, in shared memory as [k][extent].
@@ -190,6 +191,34 @@ class Tile {
   PanelB b_;
 };
 
+FF_HD bool same_place(const BoundRef& x, const BoundRef& y) {
+  return x.data == y.data && x.row_stride == y.row_stride && x.col_stride == y.col_stride;
+}
+
+// Whether a kernel can make `op` of the number that `before` has just given.
+FF_HD bool follows_quickly(const BoundOp& op, const BoundOp& before) {
+  const BoundRef& made = before.out[0];
+  if (op.out[0].dtype != made.dtype) return false;
+  switch (op.op) {
+    case Op::Add:
+      return same_place(op.in[0], made) && op.in[1].dtype == made.dtype &&
+             !same_place(op.in[1], made);
+    case Op::Map:
+      return same_place(op.in[0], made);
+    case Op::MapGrad:
+      return same_place(op.in[1], made) && !same_place(op.in[0], made);
+    default:
+      return false;
+  }
+}
+
+// How many of the `count` ops after a product its kernel makes.
+FF_HD int quick_followers(const BoundOp* ops, int count) {
+  int n = 0;
+  while (n < count && follows_quickly(ops[n + 1], ops[n])) ++n;
+  return n;
+}
+
 // What follows a product, on the numbers while they are in registers: `count` ops that
 // follows_quickly lets pass, each of what the one before made.
 template <class T>
@@ -291,19 +320,27 @@ FF_DEV void make_tile(const Product<T>& p, Task<T> task, int64_t end) {
   }
 }
 
+// The tile-th tile, all of it or with `partial` its chunk-th chunk; for tiles and chunks that the
+// step does not have nothing.
+template <class T, class S, bool TransA, bool TransB>
+FF_DEV void make_part(const BoundOp* ops, int followers, T* partial, const StepState& state,
+                      int64_t tile, int64_t chunk) {
+  const Product<T> p = product_of<T>(ops[0], state);
+  const int64_t tiles = ((p.m + S::rows - 1) / S::rows) * ((p.n + S::cols - 1) / S::cols);
+  const int64_t chunks = chunks_of(p.k);
+  if (tile >= tiles || (partial != nullptr && chunk >= chunks)) return;
+  const Place<S> place(p.m, p.n, tile);
+  const int64_t first = partial != nullptr ? chunk : 0;
+  make_tile<T, S, TransA, TransB>(
+      p, {ops, followers, partial, &state, place.row, place.col, first, chunks},
+      partial != nullptr ? chunk + 1 : chunks);
+}
+
 template <class T, class S, bool TransA, bool TransB>
 FF_KERNEL __launch_bounds__(S::threads, S::resident)
     gemm_kernel(const BoundOp* ops, int followers, T* partial, const StepState* state) {
   if (is_over(*state)) return;
-  const Product<T> p = product_of<T>(ops[0], *state);
-  const int64_t tiles = ((p.m + S::rows - 1) / S::rows) * ((p.n + S::cols - 1) / S::cols);
-  const int64_t chunks = chunks_of(p.k), only = blockIdx.y;
-  if (blockIdx.x >= tiles || (partial != nullptr && only >= chunks)) return;
-  const Place<S> place(p.m, p.n, blockIdx.x);
-  const int64_t first = partial != nullptr ? only : 0;
-  make_tile<T, S, TransA, TransB>(
-      p, {ops, followers, partial, state, place.row, place.col, first, chunks},
-      partial != nullptr ? only + 1 : chunks);
+  make_part<T, S, TransA, TransB>(ops, followers, partial, *state, blockIdx.x, blockIdx.y);
 }
 
 // b has at most 4 columns: 16 lanes over the whole of k, then the tree (rule 1's exception).
@@ -325,18 +362,15 @@ FF_DEV void lanes_rows(const BoundOp* ops, int followers, const StepState& state
   });
 }
 
-// Adds the chunks that gemm_kernel made apart.
+// Adds the chunks that were made apart.
 template <class T>
-FF_KERNEL join_kernel(const BoundOp* ops, int count, const T* partial, const StepState* state) {
-  if (is_over(*state)) return;
-  const Product<T> p = product_of<T>(ops[0], *state);
-  const int64_t chunks = chunks_of(p.k), all = p.m * p.n;
+FF_DEV void join_product(const BoundOp* ops, int count, const T* partial, const StepState& state,
+                         int64_t thread, int64_t threads) {
+  const Product<T> p = product_of<T>(ops[0], state);
+  const int64_t all = p.m * p.n;
   const Followers<T> followers(ops, count);
-  for (int64_t i = grid_thread(); i < all; i += grid_threads()) {
-    T total = partial[i];
-    for (int64_t c = 1; c < chunks; ++c) total = total + partial[c * all + i];
-    followers(i / p.n, i % p.n, math::keep(total));
-  }
+  for (int64_t i = thread; i < all; i += threads)
+    followers(i / p.n, i % p.n, math::keep(joined(partial + i, chunks_of(p.k), all)));
 }
 
 }  // namespace feedfwd::gpu

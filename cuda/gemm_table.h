@@ -39,6 +39,13 @@ struct TileTable32 {
 struct TileTable64 {
   TileChoice<double> tiles[2];
 };
+// A product that gets the smallest tile: how many tiles, and in how many chunks side by side.
+struct SmallProduct {
+  bool is_small;
+  int64_t tiles, chunks;
+};
+SmallProduct as_small_product(const BoundOp& op, int64_t capacity, const Machine& machine);
+
 extern const TileTable32 kTiles32;
 extern const TileTable64 kTiles64;
 

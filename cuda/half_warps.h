@@ -38,6 +38,7 @@ struct HalfWarp {
     for (int64_t block = 0; block < n; block += kRowBlock) {
       const int64_t end = block + kRowBlock < n ? block + kRowBlock : n;
       T acc = 0;
+#pragma unroll 1  // exponentials unrolled are much code
       for (int64_t c = block + lane; c < end; c += kLanes) acc = accumulate(acc, c);
       const T sum = tree(acc, [](T a, T b) { return a + b; });
       total = block == 0 ? sum : total + sum;

@@ -1,32 +1,19 @@
 // Sums and extremes in the order of numerics rule 2, of rows, over rows, and of everything (rows
 // first, then that column); argmax.
 #include "cuda/call.h"
-#include "cuda/half_warps.h"
 #include "cuda/launch.h"
+#include "cuda/sums.h"
 
 namespace feedfwd::gpu {
 
 namespace {
 
-constexpr int64_t kRowChunk = 384;
 constexpr int kBlock = 128;
-
-// What is reduced and where to. `partial`: of a full sum, of which only the end loses subnormals.
-struct Job {
-  BoundRef in, out;
-  bool partial;
-};
 
 template <class T>
 FF_KERNEL sum_rows_kernel(Job job, const StepState* state) {
   if (is_over(*state)) return;
-  const Line<T> out(job.out, *state);
-  const int64_t cols = cols_of(job.in, *state);
-  for_rows(of_grid(rows_of(job.in, *state)), [&](const HalfWarp& half, int64_t r, bool exists) {
-    const T* x = at<const T>(job.in, r, 0);
-    const T sum = half.sum<T>(cols, [=](T acc, int64_t c) { return acc + x[c]; });
-    if (exists && half.lane == 0) out[r] = job.partial ? sum : math::keep(sum);
-  });
+  sum_rows<T>(job, *state, of_grid(rows_of(job.in, *state)));
 }
 
 // In float64 whatever the dtype.
@@ -48,45 +35,19 @@ FF_KERNEL square_rows_kernel(Job job, const StepState* state) {
 template <bool Max, class T>
 FF_KERNEL extreme_rows_kernel(Job job, const StepState* state) {
   if (is_over(*state)) return;
-  const Line<T> out(job.out, *state);
-  const int64_t cols = cols_of(job.in, *state);
-  for_rows(of_grid(rows_of(job.in, *state)), [&](const HalfWarp& half, int64_t r, bool exists) {
-    const T best = half.extreme<Max>(at<const T>(job.in, r, 0), cols);
-    if (exists && half.lane == 0) out[r] = best;
-  });
+  extreme_rows<Max, T>(job, *state, of_grid(rows_of(job.in, *state)));
 }
 
-// The sums of chunks of rows, chunk by chunk; of a single chunk the result itself.
 template <class T>
 FF_KERNEL sum_chunks_kernel(Job job, T* chunks_to, const StepState* state) {
   if (is_over(*state)) return;
-  const Line<T> out(job.out, *state);
-  const int64_t rows = rows_of(job.in, *state), cols = cols_of(job.in, *state);
-  const int64_t chunks = rows > 0 ? (rows + kRowChunk - 1) / kRowChunk : 1;
-  for (int64_t i = grid_thread(); i < cols * chunks; i += grid_threads()) {
-    const int64_t col = i % cols, first = i / cols * kRowChunk;
-    const int64_t end = first + kRowChunk < rows ? first + kRowChunk : rows;
-    T acc = 0;
-    for (int64_t r = first; r < end; ++r) acc = acc + *at<const T>(job.in, r, col);
-    if (chunks_to != nullptr) {
-      chunks_to[i] = acc;
-    } else {
-      out[col] = math::keep(acc);
-    }
-  }
+  sum_chunks(job, chunks_to, *state, grid_thread(), grid_threads());
 }
 
 template <class T>
 FF_KERNEL join_chunks_kernel(Job job, const T* chunks_from, const StepState* state) {
   if (is_over(*state)) return;
-  const Line<T> out(job.out, *state);
-  const int64_t rows = rows_of(job.in, *state), cols = cols_of(job.in, *state);
-  const int64_t chunks = rows > 0 ? (rows + kRowChunk - 1) / kRowChunk : 1;
-  for (int64_t col = grid_thread(); col < cols; col += grid_threads()) {
-    T total = chunks_from[col];
-    for (int64_t k = 1; k < chunks; ++k) total = total + chunks_from[k * cols + col];
-    out[col] = math::keep(total);
-  }
+  join_chunks(job, chunks_from, *state, grid_thread(), grid_threads());
 }
 
 template <bool Max, class T>
@@ -118,27 +79,14 @@ FF_KERNEL integer_kernel(Job job, bool columns, T start, const StepState* state)
   }
 }
 
-// The lowest index of the largest; a NaN counts as larger than all.
 template <class T>
 FF_KERNEL argmax_kernel(Job job, bool columns, const StepState* state) {
   if (is_over(*state)) return;
+  const int64_t rows = rows_of(job.in, *state);
+  if (!columns) return argmax_rows<T>(job, *state, of_grid(rows));
   const Line<int64_t> out(job.out, *state);
-  const int64_t rows = rows_of(job.in, *state), cols = cols_of(job.in, *state);
-  const int64_t results = columns ? cols : rows, each = columns ? rows : cols;
-  for (int64_t i = grid_thread(); i < results; i += grid_threads()) {
-    const T* x = columns ? at<const T>(job.in, 0, i) : at<const T>(job.in, i, 0);
-    const int64_t stride = columns ? job.in.row_stride : 1;
-    int64_t best = 0;
-    for (int64_t k = 0; k < each; ++k) {
-      const T v = x[k * stride];
-      if (v != v) {
-        best = k;
-        break;
-      }
-      if (v > x[best * stride]) best = k;
-    }
-    out[i] = best;
-  }
+  for (int64_t c = grid_thread(); c < cols_of(job.in, *state); c += grid_threads())
+    out[c] = place_of_largest(at<const T>(job.in, 0, c), rows, job.in.row_stride);
 }
 
 struct Sizes {

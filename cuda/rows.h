@@ -17,6 +17,7 @@ struct Softmax {
     sum = half.sum<T>(n, [=](T acc, int64_t c) { return acc + math::exp(z[c] - by); });
     __syncwarp();  // others may have read of z what is written over now
     if (!exists) return;
+#pragma unroll 1
     for (int64_t c = half.lane; c < n; c += kLanes) p[c] = math::keep(math::exp(z[c] - by) / sum);
   }
 };
@@ -42,6 +43,7 @@ FF_DEV void log_softmax_rows(const BoundOp& op, const StepState& state, const Sp
         half.sum<T>(cols, [=](T acc, int64_t c) { return acc + math::exp(z[c] - shift); });
     const T log_sum = math::log(sum);
     if (!exists) return;
+#pragma unroll 1
     for (int64_t c = half.lane; c < cols; c += kLanes) y[c] = (z[c] - shift) - log_sum;
   });
 }
@@ -64,11 +66,24 @@ FF_DEV void xent_dense_rows(const BoundOp& op, const StepState& state, const Spa
   });
 }
 
+// Integers of 32 or 64 bits.
+class Labels {
+ public:
+  FF_DEV Labels(const BoundRef& r, const StepState& state)
+      : short_(r, state), long_(r, state), is_short_(r.dtype == DType::i32) {}
+  FF_DEV int64_t operator[](int64_t k) const { return is_short_ ? short_[k] : long_[k]; }
+
+ private:
+  Line<const int32_t> short_;
+  Line<const int64_t> long_;
+  bool is_short_;
+};
+
 // in = {logits, integer labels}; a label that is none of the columns makes the loss NaN.
-template <class T, class L>
+template <class T>
 FF_DEV void xent_labels_rows(const BoundOp& op, const StepState& state, const Span& span) {
   const BoundRef& in = op.in[0];
-  const Line<const L> label(op.in[1], state);
+  const Labels label(op.in[1], state);
   const Line<T> loss(op.out[0], state);
   const int64_t cols = cols_of(in, state);
   for_rows(span, [&](const HalfWarp& half, int64_t r, bool exists) {
@@ -82,10 +97,10 @@ FF_DEV void xent_labels_rows(const BoundOp& op, const StepState& state, const Sp
 }
 
 // in = {p, labels, g}: (p - onehot) * g.
-template <class T, class L>
+template <class T>
 FF_DEV void xent_grad_labels_rows(const BoundOp& op, const StepState& state, const Span& span) {
   const BoundRef &in = op.in[0], &out = op.out[0];
-  const Line<const L> label(op.in[1], state);
+  const Labels label(op.in[1], state);
   const Line<const T> g(op.in[2], state);
   const int64_t cols = cols_of(in, state);
   for_rows(span, [&](const HalfWarp& half, int64_t r, bool exists) {
@@ -93,6 +108,7 @@ FF_DEV void xent_grad_labels_rows(const BoundOp& op, const StepState& state, con
     const T* p = at<const T>(in, r, 0);
     T* y = at<T>(out, r, 0);
     const int64_t l = label[r];
+#pragma unroll 1
     for (int64_t c = half.lane; c < cols; c += kLanes) {
       y[c] = c == l ? (p[c] - T(1)) * g[r] : p[c] * g[r];
     }
@@ -110,6 +126,7 @@ FF_DEV void xent_grad_dense_rows(const BoundOp& op, const StepState& state, cons
     T* y = at<T>(out, r, 0);
     const T sum = half.sum<T>(cols, [=](T acc, int64_t c) { return acc + t[c]; });
     if (!exists) return;
+#pragma unroll 1
     for (int64_t c = half.lane; c < cols; c += kLanes) y[c] = (p[c] * sum - t[c]) * g[r];
   });
 }
@@ -128,13 +145,11 @@ FF_DEV_CALL void row_op(const BoundOp& op, const StepState& state, const Span& s
     case Op::LogSoftmax:
       return log_softmax_rows<T>(op, state, span);
     case Op::Xent:
-      if (target == DType::i32) return xent_labels_rows<T, int32_t>(op, state, span);
-      if (target == DType::i64) return xent_labels_rows<T, int64_t>(op, state, span);
-      return xent_dense_rows<T>(op, state, span);
+      return is_float(target) ? xent_dense_rows<T>(op, state, span)
+                              : xent_labels_rows<T>(op, state, span);
     default:
-      if (target == DType::i32) return xent_grad_labels_rows<T, int32_t>(op, state, span);
-      if (target == DType::i64) return xent_grad_labels_rows<T, int64_t>(op, state, span);
-      return xent_grad_dense_rows<T>(op, state, span);
+      return is_float(target) ? xent_grad_dense_rows<T>(op, state, span)
+                              : xent_grad_labels_rows<T>(op, state, span);
   }
 }
 

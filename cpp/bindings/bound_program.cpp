@@ -38,6 +38,7 @@ BoundProgram::BoundProgram(const std::shared_ptr<TraceImpl>& trace, PlanRequest 
       optimizer_(std::move(optimizer)),
       backend_(get_backend(device)),
       request_(std::move(request)) {
+  request_.roomy_bytes = backend_->roomy_bytes();
   for (const auto& [variable, gradient] : request_.update.gradients) updated_.push_back(variable);
   for (const auto& [variable, value] : trace->graph.assigned())
     if (request_.write_back) updated_.push_back(variable);

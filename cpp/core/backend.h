@@ -92,6 +92,8 @@ class Backend {
   virtual uintptr_t stream() const { return 0; }
   virtual void wait_for(uintptr_t) {}
   virtual void finish() {}
+  // PlanRequest::roomy_bytes that suits the device.
+  virtual int64_t roomy_bytes() const { return int64_t{1} << 20; }
   // Measured, per second: float32 operations (a multiply-add is two), bytes read and written by a
   // copy. Of a device; the CPU's are in cpu/roof.h.
   struct Roof {

@@ -22,6 +22,7 @@ BoundOp bound(const Instr& instr, BoundRef* refs) {
   op.op = instr.op;
   op.fn = instr.attrs.fn;
   op.dtype = instr.attrs.dtype;
+  op.fused = instr.fused;
   op.inputs = static_cast<int>(instr.in.size());
   op.outputs = static_cast<int>(instr.out.size());
   op.in = refs;

@@ -20,6 +20,7 @@ struct BoundOp {
   FunctionId fn;
   DType dtype;
   int inputs, outputs;
+  int fused;  // Instr::fused
   const BoundRef* in;
   const BoundRef* out;
   int64_t i[kMaxRank];

@@ -104,6 +104,8 @@ bool can_share(const Draft& draft, const Uses& uses, int at, int group_begin, in
     return false;
   if (draft.buffers[from].bytes != draft.buffers[to].bytes || view.dtype != step.instr.out[0].dtype)
     return false;
+  // A number of its own costs nothing, and its readers then hold up nobody who writes.
+  if (draft.buffers[to].bytes <= kLargestNumber) return false;
   if (!same_view(view, step.instr.out[0]) || uses.last[from] != at || uses.first[to] != at)
     return false;
   // Members of a group run side by side, so neither may touch the buffers at another element.

@@ -22,6 +22,7 @@ struct Buffer {
 // (bad_step).
 constexpr int kStepState = 0;
 constexpr int kStatus = 1;
+constexpr int64_t kLargestNumber = 8;  // bytes
 
 // One instruction and the buffers of its operands, position by position.
 struct Step {
