@@ -94,6 +94,7 @@ class Memory {
     void* at = mmap(nullptr, kSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) std::abort();
     base_ = static_cast<char*>(at);
+    madvise(at, kSpace, MADV_HUGEPAGE);  // few pages to open and close
     // FEEDFWD_SHIM_MEMORY: bytes that the device has.
     const char* limit = std::getenv("FEEDFWD_SHIM_MEMORY");
     if (limit) limit_ = std::stoull(limit);
