@@ -62,7 +62,7 @@ run_tests=("$python" -m pytest -c /dev/null --rootdir "$root" -p no:cacheprovide
   -o "pythonpath=$root/tests" --import-mode=importlib)
 part tests 110 "${run_tests[@]}" "$root/tests/cuda"
 if command -v compute-sanitizer >/dev/null; then
-  few=(-k "(test_products and 33) or test_programs or test_optimizers" --maxfail=1)
+  few=(-k "(test_products and 33) or test_programs or test_optimizers or (test_networks and narrow)" --maxfail=1)
   for tool in memcheck racecheck; do
     part "$tool" 70 compute-sanitizer --tool "$tool" --error-exitcode 9 --target-processes all \
       "${run_tests[@]}" "$root/tests/cuda" "${few[@]}"

@@ -74,12 +74,14 @@ def with_tiles(folder: pathlib.Path, dtype: str, least: tuple[float, ...]) -> li
 def chosen(
     tiles: tuple[int, ...], least: tuple[float, ...], size: tuple[int, int, int], count: int
 ) -> int:
-    """The tile that cuda/gemm.cu takes: the first of which enough come out."""
+    """The tile that cuda/gemm.cu takes: the first of which enough come out, if it is no waste."""
     m, n, k = size
-    chunks = -(-k // 384)
+    chunks, itemsize = -(-k // 384), 4 if len(tiles) == len(TILES["float32"]) else 8
     for i, (tile, wanted) in enumerate(zip(tiles[:-1], least, strict=False)):
+        if m <= tile // 2 and n <= tile // 2:
+            continue
         blocks = -(-m // tile) * -(-n // tile)
-        if chunks > 1 and blocks < 2 * count and m * n * chunks * 8 <= 256 << 20:
+        if chunks > 1 and blocks < 2 * count and m * n * chunks * itemsize <= 256 << 20:
             blocks *= chunks
         if blocks >= wanted * count:
             return i

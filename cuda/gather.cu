@@ -10,15 +10,15 @@ namespace {
 
 constexpr int kBlock = 256;
 
-#define FF_GATHERED_TYPES(X)                                                           \
-  X(f32, float)                                                                        \
-  X(f64, double)                                                                       \
-  X(i32, int32_t)                                                                      \
-  X(i64, int64_t)                                                                      \
-  X(b8, uint8_t)                                                                       \
-  X(i8, int8_t)                                                                        \
-  X(u8, math::Byte) X(i16, int16_t) X(u16, uint16_t) X(u32, uint32_t) X(u64, uint64_t) \
-      X(f16, math::Half)
+#define FF_GATHERED_TYPES(X) \
+  X(f32, float)              \
+  X(f64, double)             \
+  X(i32, int32_t)            \
+  X(i64, int64_t)            \
+  X(b8, uint8_t)             \
+  X(i8, int8_t)              \
+  X(u8, math::Byte)          \
+  X(i16, int16_t) X(u16, uint16_t) X(u32, uint32_t) X(u64, uint64_t) X(f16, math::Half)
 
 template <class From, class To>
 FF_KERNEL gather_kernel(const BoundOp* op, const StepState* state) {

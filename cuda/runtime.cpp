@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <new>
+#include <sstream>
 #include <stdexcept>
 
 namespace feedfwd::gpu {
@@ -50,18 +51,24 @@ int attribute(cudaDeviceAttr which, int device) {
   return value;
 }
 
+// "float32" and three numbers, or "float64" and two.
+bool read_line(const std::string& text, Machine& machine) {
+  std::istringstream line(text);
+  std::string dtype, more;
+  line >> dtype;
+  const bool single = dtype == "float32";
+  double* const least = single ? machine.least_tiles32 : machine.least_tiles64;
+  for (int n = 0; n < (single ? 3 : 2); ++n) line >> least[n];
+  return (single || dtype == "float64") && !line.fail() && !(line >> more);
+}
+
 void read_tiles(Machine& machine) {
   const char* path = std::getenv("FEEDFWD_TILES");
   if (path == nullptr) return;
   std::ifstream file(path);
-  std::string dtype;
-  while (file >> dtype) {
-    const bool single = dtype == "float32";
-    if (!single && dtype != "float64") break;
-    for (int n = 0; n < (single ? 3 : 2); ++n)
-      file >> (single ? machine.least_tiles32[n] : machine.least_tiles64[n]);
-  }
-  if (!file.eof()) {
+  bool good = file.good();
+  for (std::string line; good && std::getline(file, line);) good = read_line(line, machine);
+  if (!good) {
     throw std::invalid_argument(std::string("FEEDFWD_TILES: ") + path +
                                 " cannot be read, expected lines like 'float32 0.75 0.75 0'");
   }

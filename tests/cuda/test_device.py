@@ -227,3 +227,33 @@ small = regressor(device="cuda")
 small.predict(X[:, :3])
 """
     assert run(code, FEEDFWD_SHIM_MEMORY=str(3_000_000)) == "cuda"
+
+
+TILES = """
+from networks import *
+weights = []
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(900, 100)), rng.integers(0, 10, 900)
+for device in ("cuda", "cpu"):
+    model = ff.Sequential([ff.layers.Dense(90, "relu"), ff.layers.Dense(10)], seed=0, device=device)
+    ff.Trainer(model, "adam", sparse()).fit(x, y, batch_size=450, verbose=0)
+    weights.append(model)
+assert same(*weights)
+"""
+
+
+@on_shim
+@pytest.mark.parametrize("least", ["0 0 0", "1e9 0 0", "1e9 1e9 0"])
+def test_the_bits_do_not_depend_on_tiles(least: str, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "tiles.txt"
+    path.write_text(f"float32 {least}\nfloat64 0.5 0\n")
+    run(TILES, FEEDFWD_TILES=str(path))
+
+
+@on_shim
+@pytest.mark.parametrize("text", ["float16 1 1 0", "float32 1 x 0", "float32 1"])
+def test_a_tile_file_that_cannot_be_read(text: str, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "tiles.txt"
+    path.write_text(text)
+    why = run(ASK, FEEDFWD_TILES=str(path)).splitlines()[-1]
+    assert "FEEDFWD_TILES" in why and "expected lines like 'float32 0.75 0.75 0'" in why
