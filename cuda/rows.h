@@ -131,7 +131,7 @@ FF_DEV void xent_grad_dense_rows(const BoundOp& op, const StepState& state, cons
   });
 }
 
-FF_DEV bool is_row_op(Op op) {
+FF_HD bool is_row_op(Op op) {
   return op == Op::Softmax || op == Op::LogSoftmax || op == Op::Xent || op == Op::XentGrad;
 }
 

@@ -42,6 +42,10 @@ def options() -> list[str]:
     return ["-std=c++20", *text.split(), f"-I{ROOT}", f"-I{ROOT / 'cpp'}"]
 
 
+def find_nvcc() -> str | None:
+    return shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
+
+
 def release_gpus() -> list[str]:
     text = cmake_value(r'FEEDFWD_CUDA_ARCHITECTURES\s+"([^"]*)"', "CMakeLists.txt")
     return [a.removesuffix("-real") for a in text.split(";")]
@@ -59,15 +63,15 @@ def findings(ptx: str) -> list[str]:
 
 
 def compile_one(nvcc: str, source: pathlib.Path, gpu: str, folder: pathlib.Path) -> list[str]:
-    name = f"{source.stem}.{gpu}"
-    ptx, cubin = folder / f"{name}.ptx", folder / f"{name}.cubin"
-    for step in (
-        [nvcc, *options(), f"-arch=compute_{gpu}", "--ptx", str(source), "-o", str(ptx)],
-        [nvcc, f"-arch=sm_{gpu}", "--cubin", str(ptx), "-o", str(cubin)],
-    ):
-        done = subprocess.run(step, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            return [f"{source.name} for {gpu}: nvcc failed\n{done.stderr}"]
+    """What is wrong with a source; its PTX and cubin stay in a folder of their own."""
+    own = folder / f"{source.stem}.{gpu}"
+    own.mkdir()
+    command = [nvcc, *options(), f"-arch=sm_{gpu}", "--keep", "--keep-dir", str(own)]
+    command += ["-Xcompiler=-O0", "-c", str(source), "-o", str(own / "whole.o")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return [f"{source.name} for {gpu}: nvcc failed\n{done.stderr}"]
+    [ptx] = own.glob("*.ptx")
     return [f"{source.name} for {gpu}: {f}" for f in findings(ptx.read_text())]
 
 
@@ -75,7 +79,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="for all GPUs of a release")
     everything = parser.parse_args().all
-    nvcc = shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
+    nvcc = find_nvcc()
     if nvcc is None:
         line = "!" * 78
         print(f"{line}\ncuda-check: SKIPPED: no nvcc on this machine; nothing was compiled\n{line}")
@@ -91,7 +95,7 @@ def main() -> int:
         folder = pathlib.Path(name)
         results = pool.map(lambda job: compile_one(nvcc, *job, folder), jobs)
         wrong = [line for lines in results for line in lines]
-        sizes = sum(p.stat().st_size for p in folder.glob("*.cubin"))
+        sizes = sum(p.stat().st_size for p in folder.glob("*/*.cubin"))
     for line in wrong[:40]:
         print(line)
     print(

@@ -2,11 +2,12 @@
 
     python tests/sanitize/run.py [--quick] [PART ...]
 
-PART is one of memory-cpp, memory-python (AddressSanitizer, its leak check, and
-UndefinedBehaviorSanitizer), threads-cpp and threads-python (ThreadSanitizer); without one, all
-of them. --quick is the form for continuous integration: fewer tests, and the generic kernels
-beside those of this machine only. What is suppressed stands with its reason in *.supp here, what
-is left out in LEFT_OUT and SLICES below; both are counted in the output.
+PART is one of memory-cpp, memory-python, memory-cuda (AddressSanitizer, its leak check, and
+UndefinedBehaviorSanitizer; cuda is the CUDA backend on the host shim), threads-cpp and
+threads-python (ThreadSanitizer); without one, all of them. --quick is the form for continuous
+integration: fewer tests, and the generic kernels beside those of this machine only. What is
+suppressed stands with its reason in *.supp here, what is left out in LEFT_OUT and SLICES below;
+both are counted in the output.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import reports
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SANITIZERS = {"memory": "address,undefined", "threads": "thread"}
-PARTS = ("memory-cpp", "memory-python", "threads-cpp", "threads-python")
+PARTS = ("memory-cpp", "memory-python", "memory-cuda", "threads-cpp", "threads-python")
 QUICK_PARTS = ("memory-cpp", "memory-python", "threads-cpp")
 
 # A sanitized process reserves terabytes of addresses and keeps freed memory for a while.
@@ -128,9 +129,9 @@ class Build:
             shutil.copy(module, folder / "feedfwd")
         return folder
 
-    def pytest(self, tests: list[str]) -> bool:
+    def pytest(self, tests: list[str], on_shim: bool = False) -> bool:
         """The Python tests, in an interpreter that has the sanitizer's library loaded first."""
-        self.make(["_core"])
+        self.make(["_core", *(["_cuda_shim"] if on_shim else [])])
         names = ["libasan.so", "libubsan.so"] if self.kind == "memory" else ["libtsan.so"]
         first = [self.refuse_new()] if self.kind == "memory" else []
         preload = [*first, *map(library, names), library("libstdc++.so.6")]
@@ -146,6 +147,9 @@ class Build:
         if self.kind == "memory":
             command += ["-p", "leak_check"]
         command += [option for name in LEFT_OUT for option in left_out(name)]
+        if on_shim:
+            env["FEEDFWD_SHIM"] = "1"
+            command += ["-m", "gpu"]
         command += [ROOT / test for test in tests]
         done = subprocess.run(command, env=env, cwd=self.logs)
         return self.finish(done.returncode, only_core=True)
@@ -184,6 +188,8 @@ def run(part: str, build: Build) -> bool:
     """Run one part; True if nothing was found."""
     print(f"--- {part}", flush=True)
     kind, language = part.split("-")
+    if language == "cuda":
+        return build.pytest(["tests/cuda"], on_shim=True)
     if language == "python":
         if kind == "threads":
             return build.pytest(TEAM_PYTHON)
@@ -208,7 +214,7 @@ def main() -> int:
     bad, start = [], time.monotonic()
     for kind in SANITIZERS:
         of_kind = [part for part in parts if part.startswith(kind)]
-        build = Build(kind, args.quick, python=f"{kind}-python" in of_kind)
+        build = Build(kind, args.quick, python=any(not part.endswith("-cpp") for part in of_kind))
         bad += [part for part in of_kind if not run(part, build)]
         shutil.rmtree(build.logs)
     print(f"left out under sanitizers: {len(LEFT_OUT)}")

@@ -64,3 +64,24 @@ def test_it_takes_the_flags_of_the_build(check: Any) -> None:
     for flag in ("-fmad=false", "-ftz=false", "-prec-div=true", "-prec-sqrt=true"):
         assert flag in flags
     assert check.release_gpus() == ["75", "80", "86", "89", "90", "100", "120"]
+
+
+KERNEL = "__device__ float half_of(float x) { return x * 0.5f; }\n%s\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "wrong"),
+    [
+        ("__global__ void k(float* p) { *p = half_of(*p); }", ""),
+        ("__global__ void k(float* p) { *p = __expf(*p); }", "approx"),
+        ("float host(float x) { return half_of(x); }", "nvcc failed"),  # both passes are made
+    ],
+)
+def test_a_source(check: Any, more: str, wrong: str, tmp_path: pathlib.Path) -> None:
+    nvcc = check.find_nvcc()
+    if nvcc is None:
+        pytest.skip("no nvcc")
+    source = tmp_path / "source.cu"
+    source.write_text(KERNEL % more)
+    found = check.compile_one(nvcc, source, "90", tmp_path)
+    assert wrong in "".join(found) if wrong else not found
