@@ -91,7 +91,7 @@ class Build:
         subprocess.run([self.tool("cmake"), "--build", self.dir, "--target", *targets], check=True)
         print(f"{self.dir.name}: built in {seconds_since(start)}", flush=True)
 
-    def environment(self, leaks_at_exit: bool) -> dict[str, str]:
+    def environment(self, leaks_at_exit: bool, fibres: bool = False) -> dict[str, str]:
         """The caller's, with every sanitizer's options; reports go to files in self.logs."""
         common = f"print_stacktrace=1:print_suppressions=1:log_path={self.logs}/report"
         # Leaks are looked for while the interpreter still holds what it never frees: leak_check.py.
@@ -100,7 +100,9 @@ class Build:
         return {
             **os.environ,
             "ASAN_OPTIONS": f"{common}:{leaks}:abort_on_error=1:allocator_may_return_null=1"
-            ":detect_stack_use_after_return=1:strict_string_checks=1:malloc_context_size=40"
+            # Fibres come and go by the million, and each would get a second stack.
+            f":detect_stack_use_after_return={int(not fibres)}:strict_string_checks=1"
+            ":malloc_context_size=40"
             f":max_allocation_size_mb={megabytes}:verify_asan_link_order=0",
             "LSAN_OPTIONS": f"suppressions={HERE}/leaks.supp",
             "UBSAN_OPTIONS": f"{common}:abort_on_error=1:suppressions={HERE}/undefined.supp",
@@ -135,7 +137,7 @@ class Build:
         names = ["libasan.so", "libubsan.so"] if self.kind == "memory" else ["libtsan.so"]
         first = [self.refuse_new()] if self.kind == "memory" else []
         preload = [*first, *map(library, names), library("libstdc++.so.6")]
-        env = self.environment(leaks_at_exit=False) | {
+        env = self.environment(leaks_at_exit=False, fibres=on_shim) | {
             "LD_PRELOAD": " ".join(preload),
             "PYTHONMALLOC": "malloc",  # every object a block of its own
             "PYTHONPATH": os.pathsep.join([str(self.package()), str(HERE)]),
