@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kBlock = 128;
 constexpr int64_t kMostPartialBytes = int64_t{256} << 20;
+constexpr int64_t kMostChunks = 65535;  // a grid has no more in y
 
 template <class T>
 FF_KERNEL join_kernel(const BoundOp* ops, int count, const T* partial, const StepState* state) {
@@ -62,7 +63,8 @@ int64_t tiles_of(const TileChoice<T>& choice, const Extents& e) {
 template <class T>
 bool is_split(const Extents& e, int64_t tiles, int processors) {
   const int64_t bytes = e.m * e.n * e.chunks() * static_cast<int64_t>(sizeof(T));
-  return e.chunks() > 1 && tiles < 2 * processors && bytes <= kMostPartialBytes;
+  return e.chunks() > 1 && e.chunks() <= kMostChunks && tiles < 2 * processors &&
+         bytes <= kMostPartialBytes;
 }
 
 template <class T>
