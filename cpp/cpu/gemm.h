@@ -33,11 +33,19 @@ struct Epilogue {
   }
 };
 
-inline constexpr int64_t kChunk = 384;              // the contract's, not a tuning value
-inline constexpr int64_t kBlockBytes = 384 * 1024;  // of B: stays in L2 beside A and C
+inline constexpr int64_t kChunk = 384;  // the contract's, not a tuning value
+// Of B: stays in L2 beside A and C. Half a megabyte of L2 is common where vectors have 256 bits.
+#if defined(FF_ISA_AVX512)
+inline constexpr int64_t kBlockBytes = 384 * 1024;
+#else
+inline constexpr int64_t kBlockBytes = 192 * 1024;
+#endif
 inline constexpr int64_t kBlockColumnBytes = 2048;  // of a row of C in a block: for L1
+inline constexpr int64_t kBlockRows = 1440;         // of A: what packing B again costs is lost there
 inline constexpr int64_t kSmallBytes = 32 * 1024;   // a B that stays in L1 as it is
 inline constexpr int64_t kEpilogueBytes = 8 * 1024;
+// Tiles whose rows of A are packed together: whole cache lines of a transposed A.
+inline constexpr int64_t kGroupTiles = (48 + kTileRows - 1) / kTileRows;
 
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -54,9 +62,11 @@ constexpr int64_t block_columns(int64_t k) {
   return columns / kPanel<T> * kPanel<T>;
 }
 
+// Elements of a packed A of up to `rows` rows: all of a block of rows, since blocks of B may follow
+// one another.
 template <class T>
-constexpr int64_t packed_a_size() {
-  return divide_up(kTileRows * kChunk + Vec<T>::size, 16) * 16;
+constexpr int64_t packed_a_size(int64_t rows, int64_t steps) {
+  return divide_up(least(rows, kBlockRows) * steps + Vec<T>::size, 16) * 16;
 }
 
 // Bytes of scratch for a part; enough for every smaller m and k too, and every smaller n but 1.
@@ -66,7 +76,7 @@ constexpr int64_t gemm_scratch(int64_t m, int64_t n, int64_t k) {
   const int64_t steps = least(k, kChunk);
   const int64_t columns = divide_up(n, kPanel<T>) * kPanel<T>;
   const int64_t block = least(columns * steps, kBlockBytes / static_cast<int64_t>(sizeof(T)));
-  return (packed_a_size<T>() + block) * static_cast<int64_t>(sizeof(T));
+  return (packed_a_size<T>(m, steps) + block) * static_cast<int64_t>(sizeof(T));
 }
 
 struct Rectangle {
@@ -99,54 +109,90 @@ Rectangle share_of(int64_t m, int64_t n, int part, int parts) {
           least(vectors * (j + 1) / best * size, n)};
 }
 
-// What one part does.
+// Rows in tiles of nearly the same height: the first `tall` have `height` rows, the rest one less.
+struct Tiles {
+  int64_t count, height, tall;
+
+  explicit Tiles(int64_t rows)
+      : count(divide_up(rows, kTileRows)),
+        height(divide_up(rows, count)),
+        tall(rows - count * (height - 1)) {}
+  int64_t row(int64_t i) const { return i * height - most(i - tall, 0); }
+};
+
+// What one part does: blocks of rows; in each the chunks of k; in each blocks of columns, whose B is
+// packed and meets the rows tile by tile.
 template <class T>
 class GemmPart {
  public:
   GemmPart(const GemmArgs<T>& g, Rectangle share, Epilogue epilogue)
-      : g_(g),
-        share_(share),
-        epilogue_(epilogue),
-        packed_a_(g.scratch),
-        packed_b_(g.scratch + packed_a_size<T>()) {
-    const int64_t rows = share.row1 - share.row0;
-    const int64_t bytes = (share.col1 - share.col0) * g.k * static_cast<int64_t>(sizeof(T));
+      : g_(g), share_(share), epilogue_(epilogue), packed_a_(g.scratch) {
+    const int64_t rows = share.row1 - share.row0, cols = share.col1 - share.col0;
+    const int64_t bytes = cols * g.k * static_cast<int64_t>(sizeof(T));
+    packed_b_ = g.scratch + packed_a_size<T>(rows, least(g.k, kChunk));
     // A packed panel of B pays from the third tile of rows on.
     pack_b_ = g.trans_b || (rows > 2 * kTileRows && bytes > kSmallBytes);
-    tiles_ = divide_up(rows, kTileRows);
+    // An in-place A is read once per panel; packing it pays when there are several, or when what
+    // lies beside one another in the tile falls on the same cache sets.
+    const int64_t panels = divide_up(cols, kPanel<T>);
+    const bool aliased = g.lda * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
+    const bool few = rows <= TileTable<T>::kWideRows && !pack_b_ && !g.trans_a;
+    pack_a_ = !few && panels >= (aliased ? 2 : 6);
+    width_ = block_columns<T>(g.k);
+    keep_a_ = cols > width_;
   }
 
   void run() {
     if (share_.row0 >= share_.row1 || share_.col0 >= share_.col1) return;
-    const int64_t width = block_columns<T>(g_.k);
-    for (int64_t col = share_.col0; col < share_.col1; col += width) {
-      const int64_t end = least(col + width, share_.col1);
-      for (int64_t k0 = 0; k0 == 0 || k0 < g_.k; k0 += kChunk) block(col, end, k0);
+    for (int64_t row = share_.row0; row < share_.row1; row += kBlockRows) {
+      const int64_t end = least(row + kBlockRows, share_.row1);
+      for (int64_t k0 = 0; k0 == 0 || k0 < g_.k; k0 += kChunk) {
+        for (int64_t col = share_.col0; col < share_.col1; col += width_) {
+          block({row, end, col, least(col + width_, share_.col1)}, k0);
+        }
+      }
     }
   }
 
  private:
-  void block(int64_t col0, int64_t col1, int64_t k0) {
+  void block(Rectangle r, int64_t k0) {
     const int64_t steps = least(g_.k - k0, kChunk);
-    if (pack_b_) pack_block(col0, col1, k0, steps);
-    // An in-place A is read once per panel; packing it pays when there are several, or when its
-    // rows fall on the same cache sets.
-    const int64_t panels = divide_up(col1 - col0, kPanel<T>);
-    const bool aliased = !g_.trans_a && g_.lda * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
-    const int64_t rows = share_.row1 - share_.row0;
-    const bool few = rows <= TileTable<T>::kWideRows && !pack_b_ && !g_.trans_a;
-    const bool pack_a = !few && panels >= (aliased ? 2 : 6);
+    if (pack_b_) pack_block(r.col0, r.col1, k0, steps);
     const bool last = k0 + steps >= g_.k;
-    const int64_t batch =
-        kEpilogueBytes / static_cast<int64_t>(sizeof(T)) / (col1 - col0);  // rows per epilogue call
-    int64_t waiting = share_.row0;
-    for (int64_t i = 0; i < tiles_; ++i) {
-      const int64_t row0 = share_.row0 + rows * i / tiles_;
-      const int64_t row1 = share_.row0 + rows * (i + 1) / tiles_;
-      tile_row({row0, row1, col0, col1}, k0, steps, pack_a);
-      if (last && (i + 1 == tiles_ || row1 - waiting >= batch)) {
-        epilogue_(waiting, row1, col0, col1);
+    const bool pack_a = pack_a_ && (r.col0 == share_.col0 || !keep_a_);
+    const Tiles tiles(r.row1 - r.row0);
+    // Rows per call of the epilogue.
+    const int64_t batch = kEpilogueBytes / static_cast<int64_t>(sizeof(T)) / (r.col1 - r.col0);
+    int64_t waiting = r.row0;
+    for (int64_t i = 0; i < tiles.count; ++i) {
+      const int64_t group = i - i % kGroupTiles;
+      if (pack_a && i == group) pack_group(r.row0, tiles, i, k0, steps);
+      const int64_t row0 = r.row0 + tiles.row(i), row1 = r.row0 + tiles.row(i + 1);
+      const T* packed = packed_a_ + (tiles.row(i) - (keep_a_ ? 0 : tiles.row(group))) * steps;
+      tile_row({row0, row1, r.col0, r.col1}, k0, steps, packed);
+      if (last && (i + 1 == tiles.count || row1 - waiting >= batch)) {
+        epilogue_(waiting, row1, r.col0, r.col1);
         waiting = row1;
+      }
+    }
+  }
+
+  // Tiles from `first` on, each k-major, one behind the other.
+  void pack_group(int64_t row0, const Tiles& tiles, int64_t first, int64_t k0, int64_t steps) {
+    const int64_t end = least(first + kGroupTiles, tiles.count);
+    T* to = packed_a_ + (keep_a_ ? tiles.row(first) * steps : 0);
+    for (int64_t i = first; i < end;) {
+      const int64_t height = tiles.height - (i < tiles.tall ? 0 : 1);
+      const int64_t row = row0 + tiles.row(i);
+      if (g_.trans_a) {
+        const int64_t alike = i < tiles.tall ? least(tiles.tall, end) - i : end - i;
+        pack_panels(to, height, g_.a + k0 * g_.lda + row, g_.lda, alike, steps);
+        to += alike * height * steps;
+        i += alike;
+      } else {
+        pack_columns(to, height, g_.a + row * g_.lda + k0, g_.lda, height, steps);
+        to += height * steps;
+        ++i;
       }
     }
   }
@@ -154,7 +200,14 @@ class GemmPart {
   // Panels of kPanel columns one after the other; a last one of up to a vector is that wide.
   void pack_block(int64_t col0, int64_t col1, int64_t k0, int64_t steps) {
     T* to = packed_b_;
-    for (int64_t col = col0; col < col1; col += kPanel<T>) {
+    int64_t col = col0;
+    if (!g_.trans_b) {
+      const int64_t whole = (col1 - col0) / kPanel<T>;
+      pack_panels(to, kPanel<T>, g_.b + k0 * g_.ldb + col, g_.ldb, whole, steps);
+      col += whole * kPanel<T>;
+      to += whole * kPanel<T> * steps;
+    }
+    for (; col < col1; col += kPanel<T>) {
       const int64_t count = least(col1 - col, kPanel<T>);
       const int64_t width = divide_up(count, Vec<T>::size) * Vec<T>::size;
       if (g_.trans_b) {
@@ -166,25 +219,7 @@ class GemmPart {
     }
   }
 
-  // Fills in how this row of tiles reads A.
-  AForm place_a(TileArgs<T>& t, int64_t row, int64_t rows, int64_t k0, bool pack) {
-    const T* a = g_.trans_a ? g_.a + k0 * g_.lda + row : g_.a + row * g_.lda + k0;
-    if (!pack) {
-      t.a = a;
-      t.step = g_.lda;
-      return g_.trans_a ? kAByStep : kAByRow;
-    }
-    if (g_.trans_a) {
-      pack_rows(packed_a_, rows, a, g_.lda, rows, t.k);
-    } else {
-      pack_columns(packed_a_, rows, a, g_.lda, rows, t.k);
-    }
-    t.a = packed_a_;
-    t.step = rows;
-    return kAByStep;
-  }
-
-  void tile_row(Rectangle r, int64_t k0, int64_t steps, bool pack_a) {
+  void tile_row(Rectangle r, int64_t k0, int64_t steps, const T* packed) {
     constexpr int size = Vec<T>::size;
     const int rows = static_cast<int>(r.row1 - r.row0);
     TileArgs<T> t;
@@ -192,7 +227,11 @@ class GemmPart {
     t.first = k0 == 0;
     t.last = k0 + steps >= g_.k;
     t.ldc = g_.ldc;
-    const AForm form = place_a(t, r.row0, rows, k0, pack_a);
+    const AForm form = pack_a_ || g_.trans_a ? kAByStep : kAByRow;
+    t.step = pack_a_ ? rows : g_.lda;
+    t.a = pack_a_       ? packed
+          : g_.trans_a ? g_.a + k0 * g_.lda + r.row0
+                       : g_.a + r.row0 * g_.lda + k0;
     t.c = g_.c + r.row0 * g_.ldc + r.col0;
     t.b = pack_b_ ? packed_b_ : g_.b + k0 * g_.ldb + r.col0;
     t.ldb = g_.ldb;
@@ -225,9 +264,10 @@ class GemmPart {
   const Rectangle share_;
   const Epilogue epilogue_;
   T* const packed_a_;
-  T* const packed_b_;
-  bool pack_b_;
-  int64_t tiles_;
+  T* packed_b_;
+  bool pack_a_, pack_b_;
+  int64_t width_;
+  bool keep_a_;  // packed for all blocks of columns, not for one
 };
 
 }  // namespace feedfwd::FF_ISA

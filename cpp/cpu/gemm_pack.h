@@ -56,7 +56,7 @@ FF_INLINE void transpose(Vec<T> (&v)[Vec<T>::size]) {
   }
 }
 
-// Both packs write to[kk * width + j] for j < count <= width. Of what follows a row they may spoil
+// The packs write to[kk * width + j] for j < count <= width. Of what follows a row they may spoil
 // up to a vector, rows being written in rising kk: `to` needs Vec::size elements more at its end.
 
 // Memory along j: from[kk * ld + j].
@@ -73,15 +73,43 @@ FF_INLINE void pack_rows(T* to, int64_t width, const T* from, int64_t ld, int64_
   }
 }
 
+// As pack_rows, for panels of `width` columns whose results lie one behind the other. A row is read
+// along all of them, as it lies in memory. Spoils nothing behind its end.
+template <class T>
+FF_INLINE void pack_panels(T* to, int64_t width, const T* from, int64_t ld, int64_t panels,
+                           int64_t k) {
+  constexpr int64_t size = Vec<T>::size;
+  const int64_t whole = width / size * size;
+  const int rest = static_cast<int>(width - whole);
+  for (int64_t kk = 0; kk < k; ++kk) {
+    const bool inside = (k - kk) * width - whole >= size;  // a whole vector stays in the panel
+    const T* source = from + kk * ld;
+    T* target = to + kk * width;
+    for (int64_t p = 0; p < panels; ++p) {
+      for (int64_t j = 0; j < whole; j += size) Vec<T>::load(source + j).store(target + j);
+      if (rest > 0) {
+        const Vec<T> v = Vec<T>::load(source + whole, rest);
+        if (inside) {
+          v.store(target + whole);
+        } else {
+          v.store(target + whole, rest);
+        }
+      }
+      source += width;
+      target += width * k;
+    }
+  }
+}
+
 // A block of up to Vec::size columns j and steps kk, memory along k: from[j * ld + kk].
 template <class T>
 FF_INLINE void pack_square(T* to, int64_t width, const T* from, int64_t ld, int columns,
                            int steps) {
   constexpr int size = Vec<T>::size;
   Vec<T> v[size];
-  if (columns == size && steps == size) {
+  if (steps == size) {  // what is not there repeats the last column: it is spoilt or overwritten
 #pragma GCC unroll 16
-    for (int j = 0; j < size; ++j) v[j] = Vec<T>::load(from + j * ld);
+    for (int j = 0; j < size; ++j) v[j] = Vec<T>::load(from + (j < columns ? j : columns - 1) * ld);
   } else {
 #pragma GCC unroll 16
     for (int j = 0; j < size; ++j) {
