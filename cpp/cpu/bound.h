@@ -18,13 +18,17 @@ namespace feedfwd {
   return {rows * part / parts, rows * (part + 1) / parts, 0, cols};
 }
 
+// How the parts share an instruction's result: as its kernel likes, or as all other instructions that
+// say the same, rows or columns, so that a part finds what it needs where it has left it.
+enum class Split : uint8_t { free, rows, columns };
+
 // One part's share of an instruction. `after`, where it is not null, is called for every rectangle
 // of the result as soon as that rectangle is final (the instructions fused to this one).
 struct KernelCall {
   const BoundOp* op;
   const StepState* state;
   int part, parts;
-  bool by_rows;  // the share is one of rows, as in all other instructions that have this set
+  Split split;
   void* scratch;
   void (*after)(void* context, int64_t row0, int64_t row1, int64_t col0, int64_t col1);
   void* context;

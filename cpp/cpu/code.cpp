@@ -155,7 +155,7 @@ void CpuCode::run_unit(const Unit& unit, StepState& state, int part, int parts) 
       break;
   }
   Fused fused{&unit + 1, unit.fused, &state};
-  KernelCall call{&unit.op, &state, part, parts, unit.by_rows, nullptr, nullptr, nullptr};
+  KernelCall call{&unit.op, &state, part, parts, unit.split, nullptr, nullptr, nullptr};
   call.scratch = static_cast<char*>(scratch_.get()) + part * scratch_stride_;
   if (unit.fused > 0) {
     call.after = run_fused;
@@ -168,8 +168,9 @@ void CpuCode::run_rects(const Unit& unit, const StepState& state, int part, int 
   const BoundRef& out = unit.op.out[0];
   const int64_t rows = out.rows_n * (out.rows_batch ? state.rows : 1);
   const int64_t cols = out.cols_n * (out.cols_batch ? state.rows : 1);
-  const Rect mine = unit.by_rows ? Rect{rows * part / parts, rows * (part + 1) / parts, 0, cols}
-                                 : share(rows, cols, part, parts);
+  Rect mine = share(rows, cols, part, parts);
+  if (unit.split == Split::rows) mine = {rows * part / parts, rows * (part + 1) / parts, 0, cols};
+  if (unit.split == Split::columns) mine = share_columns(rows, cols, part, parts);
   if (mine.row0 >= mine.row1 || mine.col0 >= mine.col1) return;
   if (unit.fused == 0) return unit.rect(unit.op, state, mine);
   Fused fused{&unit + 1, unit.fused, &state};

@@ -30,8 +30,7 @@ class CpuCode : public Code {
     Kernel whole = nullptr;
     int fused = 0;            // how many of the units that follow work on this one's rectangles
     bool solo = true;         // worker 0 alone
-    bool by_rows = false;     // each part its share of the batch's rows, in all units alike
-    bool by_columns = false;  // each part its share of the columns of one row
+    Split split = Split::free;
     bool barrier = false;     // wait for all before it
     bool see_record = false;  // after that wait: learn whether the loss was finite
     double ns = 0;            // estimated work

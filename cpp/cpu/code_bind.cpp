@@ -163,7 +163,7 @@ bool run_alone(const Instr& instr, const Kernels& kernels, double most_ns) {
   const int64_t bytes = kernels.scratch_bytes(op, 1, 1);
   std::shared_ptr<void> scratch;
   if (bytes > 0) scratch = allocate_unset(static_cast<size_t>(bytes));
-  kernel({&op, &state, 0, 1, false, scratch.get(), nullptr, nullptr});
+  kernel({&op, &state, 0, 1, Split::free, scratch.get(), nullptr, nullptr});
   return true;
 }
 

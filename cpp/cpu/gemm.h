@@ -2,6 +2,7 @@
 // chunk results added in rising order. A part computes a rectangle of C, alone and without waiting.
 #pragma once
 
+#include "cpu/bound.h"
 #include "cpu/gemm_pack.h"
 #include "cpu/microkernel.h"
 
@@ -38,7 +39,7 @@ inline constexpr int64_t kChunk = 384;  // the contract's, not a tuning value
 #if defined(FF_ISA_AVX512)
 inline constexpr int64_t kBlockBytes = 384 * 1024;
 #else
-inline constexpr int64_t kBlockBytes = 192 * 1024;
+inline constexpr int64_t kBlockBytes = 256 * 1024;
 #endif
 inline constexpr int64_t kBlockColumnBytes = 2048;  // of a row of C in a block: for L1
 inline constexpr int64_t kBlockRows = 1440;         // of A: what packing B again costs is lost there
@@ -79,14 +80,10 @@ constexpr int64_t gemm_scratch(int64_t m, int64_t n, int64_t k) {
   return (packed_a_size<T>(m, steps) + block) * static_cast<int64_t>(sizeof(T));
 }
 
-struct Rectangle {
-  int64_t row0, row1, col0, col1;
-};
-
 // A part's share: a grid of parts whose busiest cell works least. Columns split at whole vectors,
 // which also keeps two parts off one cache line.
 template <class T>
-Rectangle share_of(int64_t m, int64_t n, int part, int parts) {
+Rect share_of(int64_t m, int64_t n, int part, int parts) {
   if (parts == 1) return {0, m, 0, n};
   constexpr int64_t size = Vec<T>::size;
   const int64_t vectors = divide_up(n, size);
@@ -125,7 +122,7 @@ struct Tiles {
 template <class T>
 class GemmPart {
  public:
-  GemmPart(const GemmArgs<T>& g, Rectangle share, Epilogue epilogue)
+  GemmPart(const GemmArgs<T>& g, Rect share, Epilogue epilogue)
       : g_(g), share_(share), epilogue_(epilogue), packed_a_(g.scratch) {
     const int64_t rows = share.row1 - share.row0, cols = share.col1 - share.col0;
     const int64_t bytes = cols * g.k * static_cast<int64_t>(sizeof(T));
@@ -138,8 +135,9 @@ class GemmPart {
     const bool aliased = g.lda * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
     const bool few = rows <= TileTable<T>::kWideRows && !pack_b_ && !g.trans_a;
     pack_a_ = !few && panels >= (aliased ? 2 : 6);
-    width_ = block_columns<T>(g.k);
-    keep_a_ = cols > width_;
+    const int64_t blocks = divide_up(cols, block_columns<T>(g.k));
+    width_ = divide_up(panels, most(blocks, 1)) * kPanel<T>;
+    keep_a_ = blocks > 1;
   }
 
   void run() {
@@ -155,7 +153,7 @@ class GemmPart {
   }
 
  private:
-  void block(Rectangle r, int64_t k0) {
+  void block(Rect r, int64_t k0) {
     const int64_t steps = least(g_.k - k0, kChunk);
     if (pack_b_) pack_block(r.col0, r.col1, k0, steps);
     const bool last = k0 + steps >= g_.k;
@@ -219,7 +217,7 @@ class GemmPart {
     }
   }
 
-  void tile_row(Rectangle r, int64_t k0, int64_t steps, const T* packed) {
+  void tile_row(Rect r, int64_t k0, int64_t steps, const T* packed) {
     constexpr int size = Vec<T>::size;
     const int rows = static_cast<int>(r.row1 - r.row0);
     TileArgs<T> t;
@@ -261,7 +259,7 @@ class GemmPart {
   }
 
   const GemmArgs<T>& g_;
-  const Rectangle share_;
+  const Rect share_;
   const Epilogue epilogue_;
   T* const packed_a_;
   T* packed_b_;

@@ -56,6 +56,23 @@ FF_INLINE void transpose(Vec<T> (&v)[Vec<T>::size]) {
   }
 }
 
+// v[kk], lane j: row[j][kk], of a square of Vec::size.
+template <class T>
+FF_INLINE void load_turned(Vec<T> (&v)[Vec<T>::size], const T* const (&row)[Vec<T>::size]) {
+  constexpr int n = Vec<T>::size;
+  using Reg = typename Vec<T>::Reg;
+  if constexpr (requires(Reg(&r)[n]) { Native<T>::load_turned(r, row); }) {
+    Reg r[n];
+    Native<T>::load_turned(r, row);
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) v[i] = Vec<T>::wrap(r[i]);
+  } else {
+#pragma GCC unroll 16
+    for (int j = 0; j < n; ++j) v[j] = Vec<T>::load(row[j]);
+    transpose(v);
+  }
+}
+
 // The packs write to[kk * width + j] for j < count <= width. Of what follows a row they may spoil
 // up to a vector, rows being written in rising kk: `to` needs Vec::size elements more at its end.
 
@@ -107,16 +124,18 @@ FF_INLINE void pack_square(T* to, int64_t width, const T* from, int64_t ld, int 
                            int steps) {
   constexpr int size = Vec<T>::size;
   Vec<T> v[size];
-  if (steps == size) {  // what is not there repeats the last column: it is spoilt or overwritten
+  if (steps == size) {
+    const T* row[size];
 #pragma GCC unroll 16
-    for (int j = 0; j < size; ++j) v[j] = Vec<T>::load(from + (j < columns ? j : columns - 1) * ld);
+    for (int j = 0; j < size; ++j) row[j] = from + (j < columns ? j : columns - 1) * ld;
+    load_turned(v, row);
   } else {
 #pragma GCC unroll 16
     for (int j = 0; j < size; ++j) {
       v[j] = j < columns ? Vec<T>::load(from + j * ld, steps) : Vec<T>(T(0));
     }
+    transpose(v);
   }
-  transpose(v);
 #pragma GCC unroll 16
   for (int kk = 0; kk < size; ++kk) {
     if (kk < steps) v[kk].store(to + kk * width);

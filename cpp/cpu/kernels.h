@@ -36,7 +36,7 @@ void matmul(const KernelCall& c) {
   if (c.op->i[2] != 0) {
     gemm_lanes(g, c.part, c.parts, after);
   } else {
-    gemm(g, c.part, c.parts, c.by_rows, after);
+    gemm(g, c.part, c.parts, c.split, after);
   }
 }
 

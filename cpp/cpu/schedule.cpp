@@ -1,7 +1,9 @@
 // Who does what, in which order, and where all wait for one another. Most of a step's work goes by
 // the batch's rows: the same worker has the same rows from the first gather to the gradient of the
 // first hidden layer, and needs nobody for that. So instructions are put into phases: between two
-// barriers stands everything whose conflicts are with itself, row by row.
+// barriers stands everything whose conflicts are with itself, row by row. Layers with many
+// weights are shared by columns instead: a worker then has the same weights in each step, forward and
+// in their update, and only rows go from one to the other.
 #include <algorithm>
 
 #include "cpu/code.h"
@@ -10,9 +12,16 @@ namespace feedfwd {
 
 namespace {
 
-// Products above that are better shared as a grid, each part reading less of B, than by rows
-// without a barrier.
+// Products of few rows above that are better shared as a grid, each part reading less of B, than by
+// rows without a barrier.
 constexpr double kRowsNs = 120e3;
+
+// Weights that are worth two barriers for not going from one core's cache to another's: fewer cost
+// less than the barriers, more do not stay in a core's cache from step to step.
+constexpr int64_t kWideBytes = 128 << 10, kWidestBytes = 768 << 10;
+
+// Columns or rows of a product that a part should have at least.
+constexpr int64_t kLeastShare = 32;
 
 // Work on a few numbers is one worker's, unless it takes that long.
 constexpr double kScalarNs = 5e3;
@@ -41,12 +50,30 @@ bool is_row_wise(const BoundOp& op) {
   }
 }
 
-// Column c of the one row of the result needs nothing of the other operands' columns but column c.
+// Column c of the result needs nothing of the other operands' columns but column c.
 bool is_column_wise(const BoundOp& op) {
-  const BoundRef& out = op.out[0];
-  if (out.rows_n != 1 || out.rows_batch || out.cols_batch) return false;
+  if (op.outputs == 0 || op.out[0].cols_batch) return false;
   if (op.op == Op::Sum) return op.i[2] == 1;
   return is_elementwise(op.op) || op.op == Op::Copy || op.op == Op::Update;
+}
+
+bool is_one_row(const BoundOp& op) { return op.out[0].rows_n == 1 && !op.out[0].rows_batch; }
+
+// A product of the batch's rows with many weights, or the gradient of these.
+bool is_wide(const BoundOp& op, int64_t capacity, int parts) {
+  if (op.op != Op::Matmul || op.i[2] != 0) return false;
+  const BoundRef &out = op.out[0], &data = out.rows_batch ? out : op.in[0];
+  if (out.cols_batch || !data.rows_batch) return false;
+  const BoundRef& weights = out.rows_batch ? op.in[1] : out;
+  if (weights.rows_batch || weights.cols_batch) return false;
+  const int64_t bytes = weights.rows_n * weights.cols_n * static_cast<int64_t>(size_of(out.dtype));
+  return bytes > kWideBytes && bytes < kWidestBytes && out.cols_n > data.rows_n * capacity &&
+         out.cols_n >= kLeastShare * parts;
+}
+
+// Whether a product by the batch's rows is better shared by them than as a grid.
+bool rows_suit(const BoundOp& op, double ns, int64_t capacity, int parts) {
+  return ns < kRowsNs || (capacity >= op.out[0].cols_n && capacity >= kLeastShare * parts);
 }
 
 bool is_batch(const BoundRef& r) { return r.rows_batch && r.rows_n == 1 && !r.cols_batch; }
@@ -58,14 +85,43 @@ int64_t pitch_of_rows(const BoundRef& r) {
   return lies ? r.col_stride : 0;
 }
 
+// How the parts have shares of an operand; none: any part may touch all of it.
+struct Shares {
+  int64_t pitch = 0;    // bytes between what belongs to one of the batch's rows and to the next
+  int64_t columns = 0;  // or so many columns, in rows `stride` bytes apart, of `size` bytes each
+  int64_t stride = 0, size = 0;
+
+  bool operator==(const Shares&) const = default;
+  bool none() const { return pitch == 0 && columns == 0; }
+};
+
+Shares shares_of(const BoundOp& op, int operand, Split split, int64_t capacity) {
+  const BoundRef &r = op.in[operand], &out = op.out[0];  // the outputs follow the inputs
+  const auto size = static_cast<int64_t>(size_of(r.dtype));
+  const bool factor = op.op == Op::Matmul && operand < 2;
+  Shares found;
+  if (split == Split::rows) {
+    const bool whole = (factor && operand == 1) || (op.op == Op::Gather && operand == 0);
+    if (!whole) found.pitch = pitch_of_rows(r) * size;
+  }
+  if (split == Split::columns) {
+    // Of a product's factors only B's columns are the result's.
+    const bool columns = !factor || (operand == 1 && op.i[1] == 0);
+    if (columns && !r.cols_batch && r.cols_n == out.cols_n && r.col_stride == 1) {
+      const bool one_row = extent(r.rows_n, r.rows_batch, capacity) == 1;
+      found = {0, r.cols_n, one_row ? 0 : r.row_stride * size, size};
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
-// What a unit touches: [first, last) of memory. `aligned`: each part only its share, of the batch's
-// rows, `pitch` bytes apart, or (below 0) of so many columns.
+// What a unit touches: [first, last) of memory.
 struct CpuCode::Access {
   const char *first, *last;
-  int64_t pitch;
-  bool write, aligned, solo;
+  bool write, solo;
+  Shares shares;
 
   bool meets(const Access& other) const {
     return (write || other.write) && first < other.last && other.first < last;
@@ -73,7 +129,7 @@ struct CpuCode::Access {
   // Whether two workers may meet there.
   bool crosses(const Access& other) const {
     if (!meets(other) || (solo && other.solo)) return false;
-    return !(aligned && other.aligned && first == other.first && pitch == other.pitch);
+    return shares.none() || first != other.first || shares != other.shares;
   }
 };
 
@@ -84,7 +140,7 @@ bool CpuCode::any(const std::vector<Access>& a, const std::vector<Access>& b, Te
   });
 }
 
-// Everything by the batch's rows that can be, in groups of small work; `all_solo` where the whole
+// Everything by the batch's rows that can be, or by columns; `all_solo` where the whole
 // program is too little to share.
 void CpuCode::choose_shares(double solo_ns) {
   step_ns_ = 0;
@@ -99,6 +155,7 @@ void CpuCode::choose_shares(double solo_ns) {
   }
   all_solo_ = step_ns_ < solo_ns;
   bool shared = false;
+  const int parts = team().parts();
   for (size_t at = 0; at < units_.size(); at += 1 + static_cast<size_t>(units_[at].fused)) {
     Unit& head = units_[at];
     const BoundRef* out = head.op.out;
@@ -107,17 +164,21 @@ void CpuCode::choose_shares(double solo_ns) {
     for (int k = 0; k <= head.fused; ++k) {
       const Unit& u = (&head)[k];
       ns += u.ns;
-      by_columns = by_columns && u.op.outputs > 0 && is_column_wise(u.op);
+      by_columns = by_columns && (is_column_wise(u.op) || is_wide(u.op, capacity_, parts));
       by_rows = by_rows && is_row_wise(u.op) && u.op.outputs > 0;
       for (int i = 0; i < u.op.outputs && by_rows; ++i) by_rows = is_batch(u.op.out[i]);
     }
+    const bool product = head.op.op == Op::Matmul;
     const bool fixed = head.kind != Kind::elementwise && head.kind != Kind::whole;
     const bool scalar = !fixed && !by_rows && out->rows_n * out->cols_n <= 16 && !out->rows_batch &&
                         !out->cols_batch && ns < kScalarNs;
     head.solo =
         all_solo_ || fixed || scalar || head.op.op == Op::Slice || head.op.op == Op::SliceGrad;
-    head.by_rows = !head.solo && by_rows && (head.op.op != Op::Matmul || ns < kRowsNs);
-    head.by_columns = !head.solo && by_columns;
+    if (!head.solo && by_columns && (product || is_one_row(head.op))) {
+      head.split = Split::columns;
+    } else if (!head.solo && by_rows && (!product || rows_suit(head.op, ns, capacity_, parts))) {
+      head.split = Split::rows;
+    }
     // On one number each they wait for nobody's rectangle: better placed one by one.
     if (scalar) head.fused = 0;
     shared = shared || !head.solo;
@@ -139,15 +200,11 @@ void CpuCode::add_accesses(const Unit& head, std::vector<Access>& to) const {
       if (rows == 0 || cols == 0) continue;
       const auto size = static_cast<int64_t>(size_of(r.dtype));
       const int64_t bytes = ((rows - 1) * r.row_stride + (cols - 1) * r.col_stride + 1) * size;
-      const bool whole = (op.op == Op::Matmul && i == 1) || (op.op == Op::Gather && i == 0);
-      int64_t pitch = 0;
-      if (head.by_rows && !whole) pitch = pitch_of_rows(r) * size;
-      if (head.by_columns && r.rows_n == 1 && !r.rows_batch && r.col_stride == 1)
-        pitch = -cols * size;
-      to.push_back({r.data, r.data + bytes, pitch, i >= op.inputs, pitch != 0, head.solo});
+      to.push_back({r.data, r.data + bytes, i >= op.inputs, head.solo,
+                    shares_of(op, i, head.split, capacity_)});
     }
-    if (op.op == Op::Record) to.push_back({record, record + 1, 0, true, false, true});
-    if (op.op == Op::Update) to.push_back({record, record + 1, 0, false, false, head.solo});
+    if (op.op == Op::Record) to.push_back({record, record + 1, true, true, {}});
+    if (op.op == Op::Update) to.push_back({record, record + 1, false, head.solo, {}});
   }
 }
 
@@ -190,7 +247,9 @@ void CpuCode::place_barriers() {
   std::vector<Phase> phases = phases_of(groups, {});
   // The next step may have fewer rows, and then shares them otherwise.
   const auto seen_from_next = [](std::vector<Access> touches) {
-    for (Access& a : touches) a.aligned = false;
+    for (Access& a : touches) {
+      if (a.shares.pitch != 0) a.shares = {};
+    }
     return touches;
   };
   std::vector<Access> end = seen_from_next(phases.back().touches);

@@ -14,7 +14,7 @@ void multiply(const Product<T>& p, T* scratch, int part, int parts, Finished fin
   if (p.lanes) {
     gemm_lanes<T>(g, part, parts, epilogue);
   } else {
-    gemm<T>(g, part, parts, false, epilogue);
+    gemm<T>(g, part, parts, Split::free, epilogue);
   }
 }
 
