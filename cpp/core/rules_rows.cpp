@@ -44,7 +44,7 @@ Grads sum_rule(const Backward& b) {
 }
 
 // To all elements equal to the extremum, in equal parts.
-Grads extremum_rule(const Backward& b) {
+Grads reduce_extremum_rule(const Backward& b) {
   Graph& graph = b.graph;
   const ValueId x = b.in(0);
   const DType dtype = graph.type(x).dtype;
@@ -132,7 +132,7 @@ Rule rows_rule(Op op) {
       return sum_rule;
     case Op::ReduceMax:
     case Op::ReduceMin:
-      return extremum_rule;
+      return reduce_extremum_rule;
     case Op::Softmax:
       return softmax_rule;
     case Op::LogSoftmax:

@@ -4,15 +4,15 @@
 
 namespace feedfwd {
 namespace {
-thread_local std::vector<TraceImpl*> stack;
+thread_local std::vector<TraceImpl*> tracing;
 }
 
-TraceImpl* TraceImpl::active() { return stack.empty() ? nullptr : stack.back(); }
-void TraceImpl::enter() { stack.push_back(this); }
+TraceImpl* TraceImpl::active() { return tracing.empty() ? nullptr : tracing.back(); }
+void TraceImpl::enter() { tracing.push_back(this); }
 void TraceImpl::exit() {
-  if (stack.empty() || stack.back() != this)
+  if (tracing.empty() || tracing.back() != this)
     throw std::invalid_argument("Trace: left in another order than entered");
-  stack.pop_back();
+  tracing.pop_back();
 }
 
 Tensor TraceImpl::wrap(ValueId value) {
