@@ -26,7 +26,9 @@ function(ff_add_isa_source target isa source)
   set(objects ${target}.${name}.${isa})
   add_library(${objects} OBJECT ${source})
   target_compile_definitions(${objects} PRIVATE FF_ISA=${isa} FF_ISA_${upper}=1)
-  target_compile_options(${objects} PRIVATE ${FF_FLAGS_${isa}})
+  # Where a stride of 1 is worth a loop of its own, the source has one.
+  target_compile_options(${objects} PRIVATE ${FF_FLAGS_${isa}}
+    $<$<CXX_COMPILER_ID:GNU>:-fno-version-loops-for-strides>)
   target_link_libraries(${objects} PRIVATE ff_core)
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
   target_compile_definitions(${target} PUBLIC FF_HAVE_${upper}=1)

@@ -86,33 +86,43 @@ FF_INLINE void adjacent_rows(const F& f, const BoundOp& op, Rect q) {
   }
 }
 
-// F: Scalar, inputs, F(op, state), and operator()(const Vec<Scalar>* x) for one vector of results.
+// Operands of any kind, whole vectors and the rest, in one loop with one copy of f: beside a long f
+// its branches are nothing.
 template <class F>
-void vector_rect(const BoundOp& op, const StepState& state, Rect rect) {
+FF_INLINE void any_rows(const F& f, const BoundOp& op, Rect q) {
   using T = typename F::Scalar;
   constexpr int size = Vec<T>::size;
-  const F f(op, state);
-  const Rect q = flattened(op, state, rect, F::inputs);
   const int64_t n = q.col1 - q.col0;
-  bool adjacent = true;
-  for (int k = 0; k < F::inputs; ++k) adjacent = adjacent && op.in[k].col_stride == 1;
-  if (adjacent) return adjacent_rows(f, op, q);
   for (int64_t r = q.row0; r < q.row1; ++r) {
     Reader<T> in[F::inputs];
     for (int k = 0; k < F::inputs; ++k) in[k].start(op.in[k], r, q.col0);
     T* out = at<T>(op.out[0], r, q.col0);
     Vec<T> x[F::inputs];
-    int64_t i = 0;
-    for (; i + size <= n; i += size) {
-      for (int k = 0; k < F::inputs; ++k) x[k] = in[k].get(i);
-      f(x).store(out + i);
-    }
-    if (i < n) {
-      const int left = static_cast<int>(n - i);
-      for (int k = 0; k < F::inputs; ++k) x[k] = in[k].get(i, left);
-      f(x).store(out + i, left);
+    for (int64_t i = 0; i < n; i += size) {
+      const int count = static_cast<int>(smaller(n - i, size));
+      for (int k = 0; k < F::inputs; ++k) x[k] = count == size ? in[k].get(i) : in[k].get(i, count);
+      const Vec<T> y = f(x);
+      if (count == size) {
+        y.store(out + i);
+      } else {
+        y.store(out + i, count);
+      }
     }
   }
+}
+
+// F: Scalar, inputs, brief (few instructions), F(op, state), and operator()(const Vec<Scalar>* x)
+// for one vector of results.
+template <class F>
+void vector_rect(const BoundOp& op, const StepState& state, Rect rect) {
+  const F f(op, state);
+  const Rect q = flattened(op, state, rect, F::inputs);
+  if constexpr (F::brief) {
+    bool adjacent = true;
+    for (int k = 0; k < F::inputs; ++k) adjacent = adjacent && op.in[k].col_stride == 1;
+    if (adjacent) return adjacent_rows(f, op, q);
+  }
+  any_rows(f, op, q);
 }
 
 template <class F, class A, class B, class C, class O>

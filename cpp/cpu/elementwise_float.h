@@ -7,11 +7,16 @@
 
 namespace feedfwd::FF_ISA {
 
+template <class F, class... Of>
+inline constexpr bool kIsOneOf = (__is_same(F, Of) || ...);
+
 // y = f(x; alpha) for a function of core/math/functions.h.
 template <class Fn, class T>
 struct MapOf {
   using Scalar = T;
   static constexpr int inputs = 1;
+  static constexpr bool brief = kIsOneOf<Fn, math::Neg, math::Abs, math::Sign, math::Square,
+                                         math::Sqrt, math::Floor, math::Relu, math::LeakyRelu>;
   Vec<T> alpha;
 
   FF_INLINE MapOf(const BoundOp& op, const StepState&) : alpha(static_cast<T>(op.f[0])) {}
@@ -23,30 +28,35 @@ template <class Fn, class T>
 struct MapGradOf {
   using Scalar = T;
   static constexpr int inputs = 2;
+  static constexpr bool brief =
+      kIsOneOf<Fn, math::Neg, math::Abs, math::Sign, math::Square, math::Sqrt, math::Exp,
+               math::Expm1, math::Log, math::Log1p, math::Tanh, math::Floor, math::Sigmoid,
+               math::Relu, math::LeakyRelu, math::Elu>;
   Vec<T> alpha;
 
   FF_INLINE MapGradOf(const BoundOp& op, const StepState&) : alpha(static_cast<T>(op.f[0])) {}
   FF_INLINE Vec<T> operator()(const Vec<T>* x) const { return x[1] * Fn::df(x[0], alpha); }
 };
 
-#define FF_BINARY(Name, expression)                      \
+#define FF_BINARY(Name, is_brief, expression)            \
   template <class T>                                     \
   struct Name {                                          \
     using Scalar = T;                                    \
     static constexpr int inputs = 2;                     \
+    static constexpr bool brief = is_brief;              \
     FF_INLINE Name(const BoundOp&, const StepState&) {}  \
     FF_INLINE Vec<T> operator()(const Vec<T>* x) const { \
       const Vec<T> a = x[0], b = x[1];                   \
       return expression;                                 \
     }                                                    \
   };
-FF_BINARY(AddOf, a + b)
-FF_BINARY(SubtractOf, a - b)
-FF_BINARY(MultiplyOf, a* b)
-FF_BINARY(DivideOf, a / b)
-FF_BINARY(PowerOf, math::pow(a, b))
-FF_BINARY(MaximumOf, math::max(a, b))
-FF_BINARY(MinimumOf, math::min(a, b))
+FF_BINARY(AddOf, true, a + b)
+FF_BINARY(SubtractOf, true, a - b)
+FF_BINARY(MultiplyOf, true, a* b)
+FF_BINARY(DivideOf, true, a / b)
+FF_BINARY(PowerOf, false, math::pow(a, b))
+FF_BINARY(MaximumOf, true, math::max(a, b))
+FF_BINARY(MinimumOf, true, math::min(a, b))
 #undef FF_BINARY
 
 // Kernels by place in FF_UNARY_FUNCTIONS.

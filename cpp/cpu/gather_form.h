@@ -69,7 +69,13 @@ FF_INLINE void copy_slice(const BoundOp& op, const Dims& full, T* whole, T* part
     const int64_t rows = full.product(0, axis);
     for (int64_t r = 0; r < rows; ++r) {
       T *a = whole + r * full.row_stride + start, *b = part + r * part_stride;
-      for (int64_t k = 0; k < count; ++k) Back ? a[k * step] = b[k] : b[k] = a[k * step];
+      if (!Back) {
+        copy_row(a, step, b, count);
+      } else if (step == 1) {
+        copy_row(b, 1, a, count);
+      } else {
+        for (int64_t k = 0; k < count; ++k) a[k * step] = b[k];
+      }
     }
     return;
   }

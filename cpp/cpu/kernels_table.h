@@ -249,8 +249,8 @@ template <class T>
 FF_INLINE Kernel find_xent(const BoundOp& op) {
   const DType target = op.in[1].dtype;
   const bool grad = op.op == Op::XentGrad;
-  if (target == DType::i32) return grad ? xent_grad_labels<T, int32_t> : xent_labels<T, int32_t>;
-  if (target == DType::i64) return grad ? xent_grad_labels<T, int64_t> : xent_labels<T, int64_t>;
+  if (target == DType::i32 || target == DType::i64)
+    return grad ? xent_grad_labels<T> : xent_labels<T>;
   return grad ? xent_grad_dense<T> : xent_dense<T>;
 }
 
@@ -282,9 +282,7 @@ inline Kernel find_whole(const BoundOp& op) {
     case Op::XentGrad:
       return for_float<Kernel>(in, [&](auto t) { return find_xent<FF_TYPE(t)>(op); });
     case Op::OneHot:
-      return for_compute<Kernel>(out, [=](auto t) -> Kernel {
-        return in == DType::i64 ? one_hot<int64_t, FF_TYPE(t)> : one_hot<int32_t, FF_TYPE(t)>;
-      });
+      return for_compute<Kernel>(out, [](auto t) -> Kernel { return one_hot<FF_TYPE(t)>; });
     case Op::Gather:
       return for_compute<Kernel>(out, [=](auto t) { return find_gather<FF_TYPE(t)>(in); });
     case Op::Concat:

@@ -160,11 +160,22 @@ void xent_dense(const KernelCall& c) {
   }
 }
 
+// Integer labels of either size.
+struct Labels {
+  Line<const int32_t> narrow;
+  Line<const int64_t> wide;
+  bool is_wide;
+
+  FF_INLINE Labels(const BoundRef& r, const StepState& s)
+      : narrow(r, s), wide(r, s), is_wide(r.dtype == DType::i64) {}
+  FF_INLINE int64_t operator[](int64_t k) const { return is_wide ? wide[k] : narrow[k]; }
+};
+
 // in = {logits, integer labels}; a label that is none of the columns makes the loss NaN.
-template <class T, class L>
+template <class T>
 void xent_labels(const KernelCall& c) {
   const BoundRef& in = c.op->in[0];
-  const Line<const L> label(c.op->in[1], *c.state);
+  const Labels label(c.op->in[1], *c.state);
   const Line<T> loss(c.op->out[0], *c.state);
   const int64_t cols = cols_of(in, *c.state);
   const Rect q = rows_share(c, rows_of(in, *c.state));
@@ -195,10 +206,10 @@ struct Times {
 };
 
 // in = {p, labels, g}: (p - onehot) * g.
-template <class T, class L>
+template <class T>
 void xent_grad_labels(const KernelCall& c) {
   const BoundRef &in = c.op->in[0], &out = c.op->out[0];
-  const Line<const L> label(c.op->in[1], *c.state);
+  const Labels label(c.op->in[1], *c.state);
   const Line<const T> g(c.op->in[2], *c.state);
   const int64_t cols = cols_of(in, *c.state);
   const Rect q = rows_share(c, rows_of(in, *c.state));
@@ -233,10 +244,10 @@ void xent_grad_dense(const KernelCall& c) {
 }
 
 // Labels outside 0 .. depth - 1 give a row of zeros.
-template <class L, class T>
+template <class T>
 void one_hot(const KernelCall& c) {
   const BoundRef& out = c.op->out[0];
-  const Line<const L> label(c.op->in[0], *c.state);
+  const Labels label(c.op->in[0], *c.state);
   const int64_t depth = cols_of(out, *c.state);
   const Rect q = rows_share(c, rows_of(out, *c.state));
   for (int64_t r = q.row0; r < q.row1; ++r) {
