@@ -1,7 +1,5 @@
 // Matmul of every instruction set against plain loops that follow the contract: equal bits, nothing
 // written beside C, every element finished exactly once.
-#include "test_gemm.h"
-
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -10,38 +8,13 @@
 #include <type_traits>
 #include <vector>
 
+#include "cpu/dispatch.h"
+
 namespace {
 
-using feedfwd::Finished;
-using feedfwd::GemmEntry;
-using feedfwd::Product;
+using namespace feedfwd;
 
 int passed = 0, failed = 0;
-
-struct Isa {
-  const char* name;
-  const GemmEntry* entry;
-};
-
-std::vector<Isa> available_isas() {
-  std::vector<Isa> isas;
-#ifdef FF_HAVE_AVX512
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
-    isas.push_back({"avx512", &feedfwd::avx512::kGemm});
-  }
-#endif
-#ifdef FF_HAVE_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    isas.push_back({"avx2", &feedfwd::avx2::kGemm});
-  }
-#endif
-#ifdef FF_HAVE_NEON
-  isas.push_back({"neon", &feedfwd::neon::kGemm});
-#endif
-  isas.push_back({"generic", &feedfwd::generic::kGemm});
-  return isas;
-}
 
 struct Size {
   int64_t m, n, k;
@@ -111,6 +84,38 @@ T laned(const T* a, const T* b, int64_t k) {
   return keep(lane[0]);
 }
 
+// One matmul as the backend calls it.
+template <class T>
+class Product {
+ public:
+  Product(Matrix<T>& a, bool trans_a, Matrix<T>& b, bool trans_b, Matrix<T>& c, bool lanes)
+      : in_{ref(a), ref(b)}, out_(ref(c)) {
+    op_.op = Op::Matmul;
+    op_.dtype = out_.dtype;
+    op_.inputs = 2;
+    op_.outputs = 1;
+    op_.in = in_;
+    op_.out = &out_;
+    op_.i[0] = trans_a;
+    op_.i[1] = trans_b;
+    op_.i[2] = lanes;
+  }
+  int64_t scratch_bytes(const Kernels& isa) const { return isa.scratch_bytes(op_, 1, 1); }
+  void run(const Kernels& isa, void* scratch, int part, int parts,
+           decltype(KernelCall::after) after, void* context) const {
+    const StepState state;
+    isa.whole(op_)({&op_, &state, part, parts, false, scratch, after, context});
+  }
+
+ private:
+  static BoundRef ref(Matrix<T>& x) {
+    constexpr DType dtype = sizeof(T) == 8 ? DType::f64 : DType::f32;
+    return {reinterpret_cast<char*>(x.data()), x.rows, x.cols, x.ld, 1, false, false, dtype};
+  }
+  BoundRef in_[2], out_;
+  BoundOp op_{};
+};
+
 template <class T>
 class Case {
  public:
@@ -131,23 +136,17 @@ class Case {
     }
   }
 
-  void check(const Isa& isa, bool trans_a, bool trans_b, int parts, int64_t gap) {
+  void check(const Kernels& isa, bool trans_a, bool trans_b, int parts, int64_t gap) {
     Matrix<T> c(s_.m, s_.n, gap, 32, guard());
     std::vector<int> finished(s_.m * s_.n, 0);
     Watch watch{this, &c, &finished};
     Matrix<T>& a = trans_a ? a_t_ : a_;
     Matrix<T>& b = trans_b ? b_t_ : b_;
-    const Product<T> p{a.data(), a.ld, trans_a, b.data(), b.ld, trans_b,
-                       c.data(), c.ld, s_.m,    s_.n,     s_.k, lanes_};
-    const auto bytes = isa.entry->scratch_bytes(sizeof(T) == 8, s_.m, s_.n, s_.k, lanes_);
+    const Product<T> p(a, trans_a, b, trans_b, c, lanes_);
+    const auto bytes = p.scratch_bytes(isa);
     for (int part = parts - 1; part >= 0; --part) {
       std::vector<T> scratch(bytes / sizeof(T), guard());
-      const Finished f{&Watch::tile, &watch};
-      if constexpr (sizeof(T) == 8) {
-        isa.entry->f64(p, scratch.data(), part, parts, f);
-      } else {
-        isa.entry->f32(p, scratch.data(), part, parts, f);
-      }
+      p.run(isa, scratch.data(), part, parts, &Watch::tile, &watch);
     }
     bool good = watch.good && untouched(c);
     for (int count : finished) good = good && count == 1;
@@ -209,31 +208,31 @@ constexpr int kParts[] = {1, 2, 3, 4, 7};
 
 // All transposes; the number of parts changes from call to call unless all are asked for.
 template <class T>
-void check_gemm(const std::vector<Isa>& isas, Size s, bool all_parts) {
+void check_gemm(const std::vector<const Kernels*>& isas, Size s, bool all_parts) {
   static unsigned turn = 0;
   Case<T> one(s, false, static_cast<uint64_t>(s.m * 1009 + s.n * 31 + s.k));
-  for (const Isa& isa : isas) {
+  for (const Kernels* isa : isas) {
     for (int form = 0; form < 4; ++form) {
       for (size_t i = 0; i < (all_parts ? std::size(kParts) : 1); ++i) {
         const int parts = kParts[all_parts ? i : turn++ % std::size(kParts)];
-        one.check(isa, form & 1, form & 2, parts, turn % 3);
+        one.check(*isa, form & 1, form & 2, parts, turn % 3);
       }
     }
   }
 }
 
 template <class T>
-void check_lanes(const std::vector<Isa>& isas, Size s) {
+void check_lanes(const std::vector<const Kernels*>& isas, Size s) {
   Case<T> one(s, true, static_cast<uint64_t>(s.m * 1009 + s.n * 31 + s.k));
-  for (const Isa& isa : isas) {
+  for (const Kernels* isa : isas) {
     for (int trans_b = 0; trans_b < 2; ++trans_b) {
-      for (int parts : kParts) one.check(isa, false, trans_b, parts, s.k % 3);
+      for (int parts : kParts) one.check(*isa, false, trans_b, parts, s.k % 3);
     }
   }
 }
 
 template <class T>
-void check_type(const std::vector<Isa>& isas) {
+void check_type(const std::vector<const Kernels*>& isas) {
   const int64_t edges[] = {31, 32, 33, 47, 48, 63, 64, 65, 127, 128, 129, 130};
   for (int64_t m = 1; m <= 20; ++m) {
     for (int64_t n = 1; n <= 20; ++n) {
@@ -268,25 +267,23 @@ void check_type(const std::vector<Isa>& isas) {
 
 // Subnormal results become +0, larger ones and NaN stay.
 template <class T>
-void check_special(const std::vector<Isa>& isas) {
+void check_special(const std::vector<const Kernels*>& isas) {
   const T tiny = std::numeric_limits<T>::min();
   const T nan = std::numeric_limits<T>::quiet_NaN();
-  const T a[4] = {-tiny, tiny, nan, T(-1)};
-  const T b[1] = {T(0.5)};
-  for (const Isa& isa : isas) {
+  const T values[4] = {-tiny, tiny, nan, T(-1)};
+  Matrix<T> a(4, 1, 0, 0, T(0)), b(1, 1, 0, 0, T(0.5));
+  for (int i = 0; i < 4; ++i) a.at(i, 0) = values[i];
+  for (const Kernels* isa : isas) {
     for (int lanes = 0; lanes < 2; ++lanes) {
-      T c[4] = {1, 1, 1, 1};
-      std::vector<T> scratch(isa.entry->scratch_bytes(sizeof(T) == 8, 1, 1, 1, lanes) / sizeof(T));
-      const Product<T> p{a, 1, false, b, 1, false, c, 1, 4, 1, 1, lanes == 1};
-      if constexpr (sizeof(T) == 8) {
-        isa.entry->f64(p, scratch.data(), 0, 1, {nullptr, nullptr});
-      } else {
-        isa.entry->f32(p, scratch.data(), 0, 1, {nullptr, nullptr});
-      }
-      const bool good =
-          c[0] == 0 && !std::signbit(c[0]) && c[1] == 0 && std::isnan(c[2]) && c[3] == T(-0.5);
+      Matrix<T> c(4, 1, 0, 0, T(1));
+      const Product<T> p(a, false, b, false, c, lanes == 1);
+      std::vector<T> scratch(p.scratch_bytes(*isa) / sizeof(T));
+      p.run(*isa, scratch.data(), 0, 1, nullptr, nullptr);
+      const T* got = c.data();
+      const bool good = got[0] == 0 && !std::signbit(got[0]) && got[1] == 0 && std::isnan(got[2]) &&
+                        got[3] == T(-0.5);
       ++(good ? passed : failed);
-      if (!good) std::printf("FAILED %s special values, lanes %d\n", isa.name, lanes);
+      if (!good) std::printf("FAILED %s special values, lanes %d\n", isa->name, lanes);
     }
   }
 }
@@ -294,12 +291,12 @@ void check_special(const std::vector<Isa>& isas) {
 }  // namespace
 
 int main() {
-  const std::vector<Isa> isas = available_isas();
+  const std::vector<const Kernels*> isas = available_kernels();
   check_type<float>(isas);
   check_type<double>(isas);
   check_special<float>(isas);
   check_special<double>(isas);
-  for (const Isa& isa : isas) std::printf("%s ", isa.name);
+  for (const Kernels* isa : isas) std::printf("%s ", isa->name);
   std::printf("\n%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }
