@@ -1,8 +1,102 @@
 #include "arrays.h"
 
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "core/fingerprint.h"
+#include "core/float_state.h"
 #include "gil.h"
 
 namespace feedfwd::bindings {
+namespace {
+
+constexpr size_t kLong = 1 << 16;  // bytes read without the interpreter
+
+bool is_plain(py::handle x) {
+  const auto& api = py::detail::npy_api::get();
+  constexpr int kPlain =
+      py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  if (reinterpret_cast<PyObject*>(Py_TYPE(x.ptr())) !=
+      reinterpret_cast<PyObject*>(api.PyArray_Type_))
+    return false;
+  const auto* array = py::detail::array_proxy(x.ptr());
+  if ((array->flags & kPlain) != kPlain || array->nd < 1) return false;
+  const py::dtype dtype = py::reinterpret_borrow<py::dtype>(array->descr);
+  const auto size = dtype.itemsize();
+  return dtype.kind() == 'f' && dtype.byteorder() == '=' && (size == 4 || size == 8);
+}
+
+// Without a branch for each number, so that it is done many at a time; NaN compares as too large.
+template <class T>
+bool all_within(const T* values, size_t count, T limit) {
+  constexpr size_t kBlock = 4096;
+  for (size_t first = 0; first < count; first += kBlock) {
+    const size_t end = std::min(count, first + kBlock);
+    int beyond = 0;
+    for (size_t i = first; i < end; ++i) beyond |= !(std::fabs(values[i]) <= limit);
+    if (beyond) return false;
+  }
+  return true;
+}
+
+// Whether the array is plain and every number in it finite, also as a float32 where `single`.
+bool all_fit(py::handle x, bool single) {
+  if (!is_plain(x)) return false;
+  const auto array = py::reinterpret_borrow<py::array>(x);
+  const Released free(static_cast<size_t>(array.nbytes()) >= kLong);
+  const FloatState nearest;
+  const auto count = static_cast<size_t>(array.size());
+  constexpr float kMost = std::numeric_limits<float>::max();
+  if (array.itemsize() == 4)
+    return all_within(static_cast<const float*>(array.data()), count, kMost);
+  const double most = single ? double{kMost} : std::numeric_limits<double>::max();
+  return all_within(static_cast<const double*>(array.data()), count, most);
+}
+
+uint64_t hash_of(const void* data, size_t bytes, uint64_t seed) {
+  const Released free(bytes >= kLong);
+  return fingerprint(data, bytes, seed);
+}
+
+uint64_t hash_buffer(const py::buffer& data, uint64_t seed) {
+  const py::buffer_info info = data.request();
+  if (!PyBuffer_IsContiguous(info.view(), 'C'))
+    throw std::invalid_argument("fingerprint: expected contiguous memory");
+  return hash_of(info.ptr, static_cast<size_t>(info.size * info.itemsize), seed);
+}
+
+// What NumPy says of an array: "<f4 (32, 8)".
+std::string described(const py::array& a) {
+  const py::dtype dtype = a.dtype();
+  const char native = std::endian::native == std::endian::little ? '<' : '>';
+  std::string text(1, dtype.byteorder() == '=' ? native : dtype.byteorder());
+  text += dtype.kind() + std::to_string(dtype.itemsize()) + " (";
+  for (py::ssize_t i = 0; i < a.ndim(); ++i)
+    text += (i > 0 ? ", " : "") + std::to_string(a.shape(i));
+  return text + (a.ndim() == 1 ? ",)" : ")");
+}
+
+// Of dtypes, shapes and bytes, one array after the other.
+uint64_t hash_arrays(const std::vector<py::array>& arrays, uint64_t seed) {
+  for (const py::array& a : arrays) {
+    if (!(a.flags() & py::array::c_style))
+      throw std::invalid_argument("fingerprint: expected contiguous memory");
+    const std::string text = described(a);
+    seed = fingerprint(text.data(), text.size(), seed);
+    seed = hash_of(a.data(), static_cast<size_t>(a.nbytes()), seed);
+  }
+  return seed;
+}
+
+}  // namespace
+
+void bind_arrays(py::module_& m) {
+  m.def("is_plain", &is_plain);
+  m.def("all_fit", &all_fit);
+  m.def("fingerprint", &hash_buffer, py::arg("data"), py::arg("seed") = 0);
+  m.def("fingerprint_all", &hash_arrays, py::arg("arrays"), py::arg("seed") = 0);
+}
 
 std::shared_ptr<void> keep(const py::array& array) {
   struct Kept {

@@ -61,6 +61,7 @@ void bind_program(py::module_& m) {
       .def_readonly("steps", &Cursor::steps)
       .def_readonly("rows", &Cursor::rows)
       .def_readonly("total", &Cursor::total)
+      .def_property_readonly("mean", &Cursor::mean)
       .def("count", &Cursor::count);
   py::class_<BoundProgram, std::shared_ptr<BoundProgram>>(m, "Program")
       .def(py::init([](const std::shared_ptr<TraceImpl>& trace, const std::vector<Tensor>& outputs,
@@ -83,7 +84,7 @@ void bind_program(py::module_& m) {
       .def_property_readonly("is_current", &BoundProgram::is_current)
       .def("bind", &BoundProgram::bind)
       .def("run", &BoundProgram::run, py::arg("total_rows"), py::arg("batch_size"),
-           py::arg("first_row"), py::arg("steps"), py::kw_only(), py::arg("order") = py::none(),
+           py::arg("first_row"), py::arg("steps"), py::arg("order") = py::none(),
            py::arg("order_changed") = true, py::arg("learning_rates") = py::none(),
            py::arg("weight_decay") = 0.0, py::arg("cursor") = nullptr)
       .def("predict", &BoundProgram::predict)

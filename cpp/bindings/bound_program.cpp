@@ -71,6 +71,10 @@ BoundProgram::BoundProgram(const std::shared_ptr<TraceImpl>& trace, PlanRequest 
     if (std::none_of(readers_.begin(), readers_.end(), same))
       readers_.push_back({v->guard, Access::shared});
   }
+  writers_ = readers_;
+  for (const int v : updated_)
+    for (Claim& c : writers_)
+      if (c.guard == trace_->variables[static_cast<size_t>(v)]->guard) c.access = Access::exclusive;
   lanes_.push_back(std::make_unique<Lane>());
   lanes_[0]->program = instance();
 }
@@ -85,14 +89,6 @@ bool BoundProgram::is_current() const {
   for (size_t i = 0; i < memory_.size(); ++i)
     if (trace_->variables[i]->storage.data() != memory_[i]) return false;
   return true;
-}
-
-Hold BoundProgram::hold_variables() const {
-  std::vector<Arg> read;
-  std::vector<Variable> written;
-  for (const Variable& v : trace_->variables) read.push_back(arg(v));
-  for (int v : updated_) written.push_back(trace_->variables[static_cast<size_t>(v)]);
-  return hold(read, written);
 }
 
 std::vector<Source> BoundProgram::sources_of(const py::sequence& arrays) const {
@@ -138,9 +134,20 @@ void BoundProgram::check_run(const Program::Run& r, const Order& order) const {
     throw std::invalid_argument("run: order is shorter than the rows");
 }
 
+std::vector<double> BoundProgram::scalars_of(const py::object& rates, int64_t steps,
+                                             double decay) const {
+  if (!optimizer_) return {};
+  if (PyFloat_CheckExact(rates.ptr()))
+    return optimizer_->scalars(
+        std::vector<double>(static_cast<size_t>(steps), PyFloat_AS_DOUBLE(rates.ptr())), decay);
+  const Rates each = rates.is_none() ? Rates() : rates.cast<Rates>();
+  if (each.size() != steps) throw std::invalid_argument("run: expected a learning rate per step");
+  return optimizer_->scalars({each.data(), each.data() + steps}, decay);
+}
+
 py::tuple BoundProgram::run(int64_t total_rows, int64_t batch_size, int64_t first_row,
                             int64_t steps, const Order& order, bool order_changed,
-                            const Rates& rates, double weight_decay, Cursor* cursor) {
+                            const py::object& rates, double weight_decay, Cursor* cursor) {
   Program::Run r;
   r.total_rows = total_rows;
   r.batch_size = batch_size;
@@ -149,17 +156,13 @@ py::tuple BoundProgram::run(int64_t total_rows, int64_t batch_size, int64_t firs
   r.order = order ? order->data() : nullptr;
   r.order_changed = order_changed;
   if (steps < 0) throw std::invalid_argument("run: negative sizes");
-  if (optimizer_ && (!rates || rates->size() != steps))
-    throw std::invalid_argument("run: expected a learning rate per step");
   py::array_t<double> losses(steps);
   r.losses = losses.mutable_data();
   const Hold stepping = optimizer_ ? Hold(optimizer_->guard, Access::exclusive) : Hold();
   const Hold mine(lanes_[0]->guard, Access::exclusive);
-  const Hold writing = hold_variables();
+  const Hold writing(writers_);
   check_run(r, order);
-  std::vector<double> scalars;
-  if (optimizer_)
-    scalars = optimizer_->scalars({rates->data(), rates->data() + steps}, weight_decay);
+  const std::vector<double> scalars = scalars_of(rates, steps, weight_decay);
   r.scalars = scalars.empty() ? nullptr : scalars.data();
   for (int v : updated_) trace_->variables[static_cast<size_t>(v)]->detach_reader();
   StepState state;

@@ -2,6 +2,8 @@
 // must part from, and who may use it when.
 #pragma once
 
+#include <algorithm>
+
 #include "convert.h"
 #include "core/float_state.h"
 #include "core/optimizer.h"
@@ -20,10 +22,14 @@ struct Cursor {
     rows += size;
     total += loss * static_cast<double>(size);
   }
+  double mean() const {
+    const FloatState nearest;
+    return total / static_cast<double>(std::max<int64_t>(rows, 1));
+  }
 };
 
 using Order = std::optional<py::array_t<int64_t, py::array::c_style>>;
-using Rates = std::optional<py::array_t<double, py::array::c_style | py::array::forcecast>>;
+using Rates = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
 class BoundProgram {
  public:
@@ -33,9 +39,10 @@ class BoundProgram {
   // Whether the variables still lie where the plan was bound to.
   bool is_current() const;
   void bind(const py::sequence& arrays);
+  // `rates`: one for all steps, or an array with one each.
   py::tuple run(int64_t total_rows, int64_t batch_size, int64_t first_row, int64_t steps,
-                const Order& order, bool order_changed, const Rates& rates, double weight_decay,
-                Cursor* cursor);
+                const Order& order, bool order_changed, const py::object& rates,
+                double weight_decay, Cursor* cursor);
   // The outputs for all rows, computed from one moment's weights; None where the variables have
   // moved. Any number of threads may call it.
   py::object predict(const py::sequence& arrays);
@@ -63,8 +70,7 @@ class BoundProgram {
 
   std::vector<Source> sources_of(const py::sequence& arrays) const;
   void check_run(const Program::Run& r, const Order& order) const;
-  // Waits for the variables: for writing where a run changes them.
-  Hold hold_variables() const;
+  std::vector<double> scalars_of(const py::object& rates, int64_t steps, double decay) const;
   std::pair<Hold, Lane*> lane();
   py::object compute(std::vector<Source> sources, const Outputs& outputs, bool brief,
                      py::object results);
@@ -78,6 +84,7 @@ class BoundProgram {
   Bindings bindings_;
   std::vector<ValueType> output_types_;
   std::vector<Claim> readers_;             // of all variables
+  std::vector<Claim> writers_;             // the same, for writing where a run changes them
   py::object input_descr_, output_descr_;  // NumPy's, for predict_one
   std::vector<int> updated_;
   std::vector<const void*> memory_;

@@ -56,6 +56,7 @@ std::string where_we_are();
 bool is_on_device(const py::object& x);
 Tensor from_device(const py::object& x, const std::string& argument);
 
+void bind_arrays(py::module_& m);
 void bind_tensor(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_specs(py::module_& m);

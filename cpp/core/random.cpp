@@ -38,6 +38,9 @@ class Words {
   uint32_t words_[4];
 };
 
+// So few that clearing a radix sort's counts would take longer than sorting by comparison.
+constexpr int64_t kFewRows = 256;
+
 }  // namespace
 
 std::vector<double> draw(Draw kind, int64_t n, double a, double b, uint64_t seed, uint32_t step,
@@ -71,6 +74,17 @@ std::vector<int64_t> shuffled(int64_t n, uint64_t seed, uint32_t epoch) {
     throw std::invalid_argument("shuffled: n = " + std::to_string(n) + " came, n >= 0 expected");
   }
   Words words(seed, epoch, stream_of(0, Purpose::shuffle));
+  if (n <= kFewRows) {
+    std::array<uint64_t, kFewRows> keyed;
+    const auto end = keyed.begin() + n;
+    for (auto at = keyed.begin(); at != end; ++at)
+      *at = (uint64_t{words.next()} << 32) | static_cast<uint64_t>(at - keyed.begin());
+    std::sort(keyed.begin(), end);
+    std::vector<int64_t> order(static_cast<size_t>(n));
+    std::transform(keyed.begin(), end, order.begin(),
+                   [](uint64_t k) { return static_cast<int64_t>(k & 0xffffffff); });
+    return order;
+  }
   std::vector<uint32_t> keys(static_cast<size_t>(n));
   for (uint32_t& key : keys) key = words.next();
   std::vector<int64_t> order(static_cast<size_t>(n)), sorted(order.size());

@@ -270,6 +270,8 @@ class Cursor:
     def rows(self) -> int: ...
     @property
     def total(self) -> float: ...  # sum of loss * rows
+    @property
+    def mean(self) -> float: ...  # loss of the rows so far
     def count(self, loss: float, size: int) -> None: ...
 
 class Program:
@@ -307,10 +309,9 @@ class Program:
         batch_size: int,
         first_row: int,
         steps: int,
-        *,
         order: NDArray[np.int64] | None = None,
         order_changed: bool = True,
-        learning_rates: NDArray[np.float64] | None = None,
+        learning_rates: NDArray[np.float64] | float | None = None,  # per step, or one for all
         weight_decay: float = 0.0,
         cursor: Cursor | None = None,  # counts the steps before the first bad one
     ) -> tuple[NDArray[np.float64], int]:
@@ -363,8 +364,13 @@ def device_seconds(device: str, work: Callable[[], Any]) -> float: ...  # by the
 def device_roof(device: str) -> tuple[str, float, float]: ...  # name; operations, bytes per second
 def check_device(device: str) -> str: ...  # "auto" resolved; ValueError saying why not
 
-# ---- files
+# ---- data
+def is_plain(x: Any) -> bool: ...  # a native C-contiguous array of float32 or float64 with rows
+def all_fit(x: Any, single: bool) -> bool: ...  # plain and all finite, as float32 where `single`
 def fingerprint(data: Array | bytes, seed: int = 0) -> int: ...  # 64-bit hash of contiguous bytes
+def fingerprint_all(arrays: Sequence[Array], seed: int = 0) -> int: ...  # dtypes, shapes and bytes
+
+# ---- files
 def check_header_length(declared: int, file_size: int) -> int: ...
 def parse_safetensors(
     header: bytes, file_size: int

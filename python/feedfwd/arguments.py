@@ -37,6 +37,8 @@ def count(value: Any, name: str, least: int = 1) -> int:
         TypeError: no integer (bools, floats and strings are none).
         ValueError: out of bounds.
     """
+    if type(value) is int and least <= value <= LARGEST:
+        return value
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         got = f"{shown(value)} of type {type(value).__name__}"
         raise TypeError(f"{name}: got {got}, expected an integer of at least {least}")
@@ -103,7 +105,9 @@ def above_zero(value: Any, name: str) -> float:
 
 def flag(value: Any, name: str) -> bool:
     """The value as a bool; TypeError for anything but True and False."""
-    if not isinstance(value, (bool, np.bool_)):
+    if value is True or value is False:
+        return value
+    if not isinstance(value, np.bool_):
         got = f"{shown(value)} of type {type(value).__name__}"
         raise TypeError(f"{name}: got {got}, expected True or False")
     return bool(value)

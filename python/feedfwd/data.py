@@ -64,6 +64,8 @@ def to_array(value: Any, argument: str) -> Array:
     Raises:
         ValueError: a scalar.
     """
+    if _core.is_plain(value):
+        return value  # type: ignore[no-any-return]
     array = to_numbers(value, argument)
     if array.ndim == 0:
         raise ValueError(f"{argument}: got a scalar, expected an array with one row per sample")
@@ -72,6 +74,8 @@ def to_array(value: Any, argument: str) -> Array:
 
 def check_values(array: Array, dtype: str, argument: str, check_finite: bool) -> None:
     """ValueError for values a model of `dtype` cannot hold, and for NaN and Inf if asked for."""
+    if _core.all_fit(array, dtype == "float32"):
+        return
     kind, size = array.dtype.kind, array.dtype.itemsize
     if array.size == 0 or kind == "b":
         return

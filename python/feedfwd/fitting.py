@@ -10,9 +10,10 @@ import numpy as np
 from feedfwd import _core
 from feedfwd._core import Cursor, shuffled
 from feedfwd.callbacks import BackupAndRestore, Callback, CallbackList, History
-from feedfwd.loop import Rows, Walk, check_rows
+from feedfwd.loop import Rows, Walk, check_rows, means
 from feedfwd.progress import Progress
 from feedfwd.run import (
+    NONE_SEEN,
     Place,
     Run,
     Seen,
@@ -55,7 +56,7 @@ def fit(
         "verbose": options.verbose,
         "validates": validation is not None,
     }
-    CallbackList(asked, trainer, params)  # all of them are callbacks, and know their trainer
+    calls = CallbackList(asked, trainer, params)  # all of them callbacks that know their trainer
     settings = {**settings, "begun_at": trainer._run.place.next_counter()}
     restored = [c.restore(settings) for c in asked if isinstance(c, BackupAndRestore)]
     old = trainer._run
@@ -68,26 +69,22 @@ def fit(
         trainer._run = old = old._replace(callbacks=None, states=states)
         trainer.history.truncate(old.place.epoch)
     else:
-        place = Place(settings["initial_epoch"], "begin", old.place.next_counter(), Cursor())
-        old = Run(place, settings, None, [])
+        place = Place(settings["initial_epoch"], "begin", settings["begun_at"], Cursor())
+        old = Run(settings, None, False, None, _core.numerics_version, place)
         trainer.history = History()
-    calls = CallbackList([trainer.history, *asked], trainer, params)
+    trainer.history.set_params(params)
+    trainer.history.set_trainer(trainer)
     stop = old.stop_asked or (old.place.stage == "steps" and bool(trainer.stop_training))
     trainer.stop_training = False
     calls.call("on_train_begin", {})
-    hand_over(states, asked)
+    if states:
+        hand_over(states, asked)
     if old.in_hooks:
         trainer.optimizer.learning_rate = old.rate
     trainer._totals = old.metrics
     take_totals(trainer)
-    trainer._run = old._replace(
-        callbacks=calls.callbacks,
-        in_hooks=False,
-        rate=None,
-        finished=False,
-        metrics=None,
-        stop_asked=stop,
-    )
+    begun = Run(old.settings, calls.callbacks, False, None, old.numerics, old.place)
+    trainer._run = begun.at(old.place, old.seen, stop, old.stopped, old.unsaved)
     trainer.stop_training = trainer.stop_training or stop
     if old.unsaved is not None:
         calls.checkpoint(*old.unsaved)
@@ -117,34 +114,39 @@ class Fitting:
     ) -> None:
         self.trainer, self.source, self.validation = trainer, source, validation
         self.calls, self.progress, self.epochs = calls, progress, options.epochs
-        self.batch = int(trainer._run.settings["batch_size"])
-        self.shuffle = bool(trainer._run.settings["shuffle"])
-        self.frequency = int(trainer._run.settings["validation_freq"])
+        settings = trainer._run.settings
+        self.batch = int(settings["batch_size"])
+        self.shuffle = bool(settings["shuffle"])
+        self.frequency = int(settings["validation_freq"])
         self.check_finite = options.check_finite
         self.logs: dict[str, float] = {}
         self._shown: int | None = None
         self._room = 1
+        # What nobody changes between epochs where all hooks are ours.
         self._program: _core.Program | None = None  # bound to the source
+        self._seed: int | None = None
 
     def run(self) -> None:
         """All epochs that are left."""
-        stages = {"begin": self._begin, "steps": self._steps, "end": self._end}
+        trainer = self.trainer
         while True:
-            run = self.trainer._run
-            if run.stopped or (run.place.epoch >= self.epochs and run.place.stage == "begin"):
+            run = trainer._run
+            place = run.place
+            epoch, stage = place.epoch, place.stage
+            if run.stopped or (epoch >= self.epochs and stage == "begin"):
                 return
-            if self._shown != run.place.epoch:
-                self._shown = run.place.epoch
-                self.progress.begin(run.place.epoch, self._step_count())
-            stages[run.place.stage](run.place)
+            if self._shown != epoch:
+                self._shown = epoch
+                self.progress.begin(epoch, self._step_count)
+            if stage == "begin":
+                self._begin(place)
+            elif stage == "steps":
+                self._steps(place)
+            else:
+                self._end(place)
 
     def _step_count(self) -> int | None:
         return -(-self.source.count // self.batch) if isinstance(self.source, Rows) else None
-
-    def _commit(self, place: Place, **changes: Any) -> None:
-        states = states_of(self.calls.callbacks)
-        new = {"states": states, "in_hooks": False, "rate": None, **changes}
-        self.trainer._run = self.trainer._run._replace(place=place, **new)
 
     def _hooks(self, hook: str, epoch: int, logs: dict[str, float]) -> None:
         """Hooks that run again, from the states before them, if they do not come to their end."""
@@ -157,27 +159,34 @@ class Fitting:
         self.calls.call(hook, epoch, logs)
 
     def _begin(self, place: Place) -> None:
+        trainer = self.trainer
         self._hooks("on_epoch_begin", place.epoch, {})
-        with self.trainer._whole.lock:
-            self.trainer._reset_metrics(True)
-            steps = place._replace(stage="steps", cursor=Cursor())
-            self._commit(steps, seen=Seen(0, 0, 0))
+        with trainer._whole.lock:
+            trainer._reset_metrics(True)
+            run = trainer._run
+            steps = Place(place.epoch, "steps", place.counter, Cursor())
+            trainer._run = run.at(steps, NONE_SEEN, run.stop_asked)
 
     def _steps(self, place: Place) -> None:
-        walk = Walk(self.trainer, self.calls, self.progress, place.epoch, place.cursor)
-        walk.stopped = self.trainer._run.stop_asked
+        trainer = self.trainer
+        walk = Walk(trainer, self.calls, self.progress, place.epoch, place.cursor)
+        walk.stopped = trainer._run.stop_asked
         if isinstance(self.source, Rows):
-            seed, counter = self.trainer.model.seed, place.counter
-            order = shuffled(self.source.count, seed, counter) if self.shuffle else None
-            program = self._program if self.calls.only_ours else None
-            self._program = walk.run(self.source, self.batch, order, program=program)
+            if not self.calls.only_ours:
+                self._program = self._seed = None
+            if self._seed is None:
+                self._seed = trainer.model.seed
+            count = self.source.count
+            order = shuffled(count, self._seed, place.counter) if self.shuffle else None
+            self._program = walk.run(self.source, self.batch, order, program=self._program)
         else:
             self._batches(walk, self.source)
-        if walk.stopped and not np.isfinite(walk.mean):
-            self._commit(place, stopped=True)
+        run = trainer._run
+        if walk.stopped and not np.isfinite(place.cursor.mean):
+            trainer._run = run.at(place, run.seen, run.stop_asked, stopped=True)
         else:
-            asked = bool(self.trainer.stop_training)
-            self._commit(place._replace(stage="end"), stop_asked=asked)
+            over = Place(place.epoch, "end", place.counter, place.cursor)
+            trainer._run = run.at(over, run.seen, bool(trainer.stop_training))
 
     def _batches(self, walk: Walk, source: Iterable[Any]) -> None:
         made, value, index = walk.cursor.steps, 0, -1
@@ -211,17 +220,22 @@ class Fitting:
 
     def _end(self, place: Place) -> None:
         trainer, epoch = self.trainer, place.epoch
-        logs = Walk(trainer, None, None, epoch, place.cursor).logs()
-        first = int(trainer._run.settings["initial_epoch"])
-        if self.validation is not None and (epoch + 1 - first) % self.frequency == 0:
-            found = trainer._measure(self.validation, EVALUATE_ROWS, self.calls, wait=True)
-            logs.update({f"val_{name}": value for name, value in found.items()})
+        logs = means(trainer, True, place.cursor)
+        if self.validation is not None:
+            first = int(trainer._run.settings["initial_epoch"])
+            if (epoch + 1 - first) % self.frequency == 0:
+                found = trainer._measure(self.validation, EVALUATE_ROWS, self.calls, wait=True)
+                logs.update({f"val_{name}": value for name, value in found.items()})
         self.logs = logs
         trainer.history.truncate(epoch)
+        trainer.history.on_epoch_end(epoch, logs)
         self._hooks("on_epoch_end", epoch, logs)
         following = Place(epoch + 1, "begin", place.counter + 1, Cursor())
-        stop = bool(trainer.stop_training)
-        self._commit(following, stopped=stop, stop_asked=False, unsaved=(epoch, logs))
-        self.calls.checkpoint(epoch, logs)
-        trainer._run = trainer._run._replace(unsaved=None)
+        run, stop = trainer._run, bool(trainer.stop_training)
+        if self.calls.savers:
+            trainer._run = run.at(following, run.seen, stopped=stop, unsaved=(epoch, logs))
+            self.calls.checkpoint(epoch, logs)
+            trainer._run = trainer._run._replace(unsaved=None)
+        else:
+            trainer._run = run.at(following, run.seen, stopped=stop)
         self.progress.end(epoch, logs)

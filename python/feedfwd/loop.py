@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feedfwd import _core, data
-from feedfwd.floating import nearest
 from feedfwd.layers.tracking import inside, run_scratch
 
 if TYPE_CHECKING:
@@ -23,11 +22,15 @@ if TYPE_CHECKING:
 # Python gets a look (Ctrl-C, the bar) about this often; the bits do not depend on it.
 _PIECE_SECONDS = 0.2
 _LONGEST_PIECE = 1 << 16
+_TRAIN_HOOKS = ("on_train_batch_begin", "on_train_batch_end")
+_TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
 _QUICK_WORK = 1e8  # multiplications and additions: 0.1 s at 1 GFLOP/s
 
 
 class Rows:
     """Checked data: inputs, targets and weights with the same number of rows."""
+
+    __slots__ = ("count", "inputs", "rebuild", "targets", "weights")
 
     def __init__(
         self,
@@ -44,6 +47,10 @@ class Rows:
         """In the order of a program's inputs."""
         return [*self.inputs, self.targets, *([] if self.weights is None else [self.weights])]
 
+    def kinds(self) -> tuple[Any, ...]:
+        """What a program's inputs must have in common."""
+        return tuple([(a.shape[1:], a.dtype) for a in self.arrays()])
+
     def with_arrays(self, arrays: Sequence[Any]) -> Rows:
         """The same kind of data from other arrays, in the order of arrays()."""
         n = len(self.inputs)
@@ -57,10 +64,10 @@ def output_shape(
 ) -> tuple[int | None, ...]:
     """Shape of the model's one output for rows like these; builds the model."""
     model._ensure(inputs, rebuild)
-    kinds = tuple((a.shape[1:], a.dtype) for a in inputs)
+    kinds = tuple([(a.shape[1:], a.dtype) for a in inputs])
     structure, seen, known = model._known_shape
     if structure is model._structure and seen == kinds:
-        return tuple(known)
+        return known  # type: ignore[no-any-return]
     outputs = run_scratch(lambda t: model(rebuild(model._trace_inputs(t, inputs))))
     found = list(inside(outputs, (_core.Tensor, _core.Variable)))
     if len(found) != 1:
@@ -73,24 +80,18 @@ def output_shape(
     return shape
 
 
-class _Same:
-    """A key for one object, which it keeps alive, so that no other takes its place."""
+class _Made(NamedTuple):
+    """A program, and what its key has by number: kept alive, so that no other takes its place."""
 
-    def __init__(self, thing: Any) -> None:
-        self.thing = thing
-
-    def __hash__(self) -> int:
-        return id(self.thing)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.thing is self.thing
+    program: _core.Program
+    keeps: tuple[Any, ...]
 
 
 class Programs:
     """The traced programs of one Trainer, one per kind of pass and of data."""
 
     def __init__(self) -> None:
-        self._made: dict[Any, _core.Program] = {}
+        self._made: dict[Any, _Made] = {}
         # Steps that fit the time between two looks at Python, of the program that ran last.
         self.known_pace: tuple[_core.Program | None, int] = (None, 8)
 
@@ -103,23 +104,28 @@ class Programs:
 
     def get(self, trainer: Trainer, rows: Rows, batch: int, training: bool) -> _core.Program:
         """The program for batches of at most `batch` rows like these."""
-        shards = trainer.shards if training else 1
-        capacity = -(-batch // shards)
-        kinds = tuple((a.shape[1:], a.dtype) for a in rows.arrays())
-        trained = tuple(id(v) for v in trainer.model.trainable_variables) if training else ()
-        decay = bool(trainer.optimizer.weight_decay) if training else False
-        excluded = trainer.optimizer.excluded(trainer.model.trainable_variables) if decay else []
-        spared = tuple(id(v) for v in excluded)
-        structure = trainer.model._structure
-        by = (_Same(trainer.loss), _Same(trainer.optimizer.core if training else None))
-        sizes = (capacity, kinds, rows.weights is None, trainer.model.device)
-        key = (structure, training, *sizes, trained, decay, spared, *by)
-        if key not in self._made or not self._made[key].is_current:
-            self._made = {k: p for k, p in self._made.items() if k[0] is structure and p.is_current}
-            self._made[key] = _trace(trainer, rows, capacity, training)
-            work = 6.0 * capacity * sum(int(v.size) for v in trainer.model.variables)
-            self._first_piece = int(max(1, min(8, _QUICK_WORK / max(work, 1.0))))
-        return self._made[key]
+        model, optimizer = trainer.model, trainer.optimizer
+        capacity = -(-batch // trainer.shards) if training else batch
+        trained = model.trainable_variables if training else []
+        decay = training and bool(optimizer.weight_decay)
+        spared = optimizer.excluded(trained) if decay else []
+        structure = model._structure
+        keeps = (trainer.loss, optimizer.core if training else None, *trained)
+        key = (
+            structure,
+            (training, capacity, rows.kinds(), rows.weights is None, model.device),
+            (decay, *map(id, spared)),
+            tuple(map(id, keeps)),
+        )
+        known = self._made.get(key)
+        if known is not None and known.program.is_current:
+            return known.program
+        program = _trace(trainer, rows, capacity, training)
+        alive = {k: m for k, m in self._made.items() if k[0] is structure and m.program.is_current}
+        self._made = {**alive, key: _Made(program, keeps)}
+        work = 6.0 * capacity * sum(int(v.size) for v in model.variables)
+        self._first_piece = int(max(1, min(8, _QUICK_WORK / max(work, 1.0))))
+        return program
 
 
 def _trace(trainer: Trainer, rows: Rows, capacity: int, training: bool) -> _core.Program:
@@ -173,13 +179,37 @@ def _warn_unconnected(variables: Sequence[Any], gradients: Sequence[Any]) -> Non
         warnings.warn(text, stacklevel=2)
 
 
+def means(trainer: Trainer, training: bool, cursor: _core.Cursor) -> dict[str, float]:
+    """The loss and the metrics of a pass, up to where it stands."""
+    found = {"loss": cursor.mean}
+    metrics = trainer._metrics_of(training)
+    if metrics:
+        with _core.FloatState():
+            found.update({m.name: float(m.result()) for m in metrics})
+    return found
+
+
 class Walk:
     """One pass over data; the cursor counts its steps, rows and summed loss."""
+
+    __slots__ = (
+        "_begin",
+        "_callbacks",
+        "_end",
+        "_hooked",
+        "_piece",
+        "cursor",
+        "epoch",
+        "progress",
+        "stopped",
+        "trainer",
+        "training",
+    )
 
     def __init__(
         self,
         trainer: Trainer,
-        callbacks: CallbackList | None,
+        callbacks: CallbackList,
         progress: Progress | None,
         epoch: int | None,
         cursor: _core.Cursor | None = None,
@@ -187,23 +217,15 @@ class Walk:
         self.trainer, self.progress, self.epoch = trainer, progress, epoch
         self.training = epoch is not None
         self.cursor = _core.Cursor() if cursor is None else cursor
-        kind = "train" if self.training else "test"
-        self._begin, self._end = f"on_{kind}_batch_begin", f"on_{kind}_batch_end"
+        self._begin, self._end = _TRAIN_HOOKS if self.training else _TEST_HOOKS
         self._callbacks = callbacks
-        self._hooked = callbacks is not None and callbacks.wants(self._begin, self._end)
+        self._hooked = callbacks.wants(self._begin, self._end)
         self._piece = 1
         self.stopped = False
 
-    @property
-    def mean(self) -> float:
-        """Mean loss of the rows so far."""
-        return self.cursor.total / max(self.cursor.rows, 1)
-
-    @nearest
     def logs(self) -> dict[str, float]:
         """The means so far."""
-        metrics = self.trainer._metrics_of(self.training)
-        return {"loss": self.mean, **{m.name: float(m.result()) for m in metrics}}
+        return means(self.trainer, self.training, self.cursor)
 
     def run(
         self,
@@ -235,19 +257,13 @@ class Walk:
                     self._piece = 1 if self._hooked else programs.pace(program)
                     new_order = True
             count = self._steps_now(steps - step)
-            if self._hooked and self._callbacks is not None:
+            if self._hooked:
                 self._callbacks.call(self._begin, self.cursor.steps, {})
+            rates, decay = self._rates(count) if self.training else (None, 0.0)
             start = time.perf_counter()
             with self.trainer._whole.lock:
                 losses, bad = program.run(
-                    rows.count,
-                    batch,
-                    step * batch,
-                    count,
-                    order=order,
-                    order_changed=new_order,
-                    cursor=self.cursor,
-                    **self._rates(count),
+                    rows.count, batch, step * batch, count, order, new_order, rates, decay, self.cursor
                 )
             new_order = False
             self._adapt(program, count, time.perf_counter() - start)
@@ -260,22 +276,20 @@ class Walk:
     def _steps_now(self, left: int) -> int:
         """Steps to make at once: what fits the time, up to the next checkpoint."""
         count = min(self._piece, left)
-        if self.training and self._callbacks is not None:
+        if self.training and self._callbacks.savers:
             made = int(self.trainer.optimizer.iterations)
             for every in self._callbacks.save_steps():
                 count = min(count, every - made % every)
         return count
 
-    def _rates(self, count: int) -> dict[str, Any]:
-        if not self.training:
-            return {}
+    def _rates(self, count: int) -> tuple[Any, float]:
+        """One learning rate, or one for each of `count` steps; and the weight decay."""
         optimizer = self.trainer.optimizer
-        first = int(optimizer.iterations)
-        if isinstance(optimizer.learning_rate, (int, float)):
-            rates = np.full(count, optimizer.rate_at(first), np.float64)
-        else:
+        rates: Any = optimizer.learning_rate
+        if not isinstance(rates, float):
+            first = optimizer.iterations
             rates = np.array([optimizer.rate_at(first + i) for i in range(count)], np.float64)
-        return {"learning_rates": rates, "weight_decay": float(optimizer.weight_decay or 0.0)}
+        return rates, float(optimizer.weight_decay or 0.0)
 
     def _adapt(self, program: _core.Program, count: int, seconds: float) -> None:
         if self._hooked:
@@ -287,10 +301,10 @@ class Walk:
     def _report(self, steps: int) -> None:
         if self.progress is not None:
             self.progress.advance(steps, self.logs)
-        if self._hooked and self._callbacks is not None:
+        if self._hooked:
             self._callbacks.call(self._end, self.cursor.steps - 1, self.logs())
         if self.training:
-            if self._callbacks is not None and self._callbacks.save_steps():
+            if self._callbacks.savers and self._callbacks.save_steps():
                 self._callbacks.checkpoint_steps(int(self.trainer.optimizer.iterations), self)
             if self.trainer.stop_training:
                 self.stopped = True

@@ -66,10 +66,13 @@ class Progress:
         self._epochs = epochs
         self._start = 0.0
 
-    def begin(self, epoch: int, steps: int | None) -> None:
-        """An epoch of `steps` starts."""
+    def begin(self, epoch: int, step_count: Callable[[], int | None]) -> None:
+        """An epoch of so many steps starts."""
+        if self._silent:
+            return
         self._start = time.perf_counter()
         if self._make_bar is not None:
+            steps = step_count()
             label = f"Epoch {epoch + 1}/{self._epochs}"
             look: dict[str, Any] = {**_size()}
             if steps is not None:

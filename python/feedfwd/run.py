@@ -37,35 +37,55 @@ class Seen(NamedTuple):
     after: int  # and with the one that follows
 
 
+NONE_SEEN = Seen(0, 0, 0)
+
+
 class Run(NamedTuple):
     """A fit as it stands. Every change is one assignment of a new Run, so that an exception, also
     one that a signal raises between two lines, finds either the old state or the new one.
     """
 
-    place: Place
     settings: dict[str, Any]
     callbacks: Sequence[Callback] | None  # None: it comes from a file
-    states: States  # of the callbacks, before the hooks that are running
-    in_hooks: bool = False  # of the begin or end of an epoch: they run again on resume
-    rate: Any = None  # the learning rate before the hooks
+    finished: bool
+    metrics: Any  # values of the metrics' variables, from a file
+    numerics: int
+    # What an epoch changes comes last: see at().
+    place: Place
+    seen: Seen = NONE_SEEN
     stop_asked: bool = False  # by a hook of a batch, in the epoch that is on
     stopped: bool = False  # by a callback, or by a loss that is not finite
     unsaved: tuple[int, dict[str, float]] | None = None  # epoch and logs that savers wait for
-    finished: bool = False
-    metrics: Any = None  # values of the metrics' variables, from a file
-    seen: Seen = Seen(0, 0, 0)
-    numerics: int = _core.numerics_version
+    states: States | None = None  # where in_hooks or from a file: of the callbacks, before that
+    in_hooks: bool = False  # of the begin or end of an epoch: they run again on resume
+    rate: Any = None  # the learning rate before the hooks
+
+    def at(
+        self,
+        place: Place,
+        seen: Seen,
+        stop_asked: bool = False,
+        stopped: bool = False,
+        unsaved: tuple[int, dict[str, float]] | None = None,
+    ) -> Run:
+        """The same fit at another place, in no hook."""
+        # What _replace() does, at a fifth of its time.
+        now = (place, seen, stop_asked, stopped, unsaved, None, False, None)
+        return tuple.__new__(Run, self[:_KEPT] + now)
 
     def states_now(self) -> States:
         """States of the callbacks to go on with."""
         if self.callbacks is None or self.in_hooks:
-            return self.states
+            return self.states or []
         return states_of(self.callbacks)
 
     def hash_seen(self) -> int:
         """Hash over the batches whose steps are made."""
         made = self.place.cursor.steps
         return self.seen.after if made > self.seen.batches else self.seen.before
+
+
+_KEPT = Run._fields.index("place")
 
 
 def states_of(callbacks: Iterable[Callback]) -> States:
@@ -97,11 +117,7 @@ def hand_over(states: States, callbacks: Sequence[Callback]) -> None:
 
 def fingerprint(rows: Rows | None, start: int = 0) -> int:
     """A hash of shapes, dtypes and bytes."""
-    value = start
-    for array in rows.arrays() if rows is not None else ():
-        text = f"{array.dtype.str} {array.shape}".encode()
-        value = _core.fingerprint(array, _core.fingerprint(text, value))
-    return value
+    return start if rows is None else _core.fingerprint_all(rows.arrays(), start)
 
 
 def settings_of(trainer: Trainer, rows: Rows | None, validation: Rows | None) -> dict[str, Any]:

@@ -89,7 +89,8 @@ class Trainer:
         self._resolved_for: tuple[int | None, ...] | None = None
         self._totals: Any = None  # for the metrics, once they are resolved
         self._programs = Programs()
-        self._run = Run(Place(0, "begin", 0, _core.Cursor()), {}, (), [], finished=True)
+        place = Place(0, "begin", 0, _core.Cursor())
+        self._run = Run({}, (), True, None, _core.numerics_version, place)
         self._fits, self._measures, self._whole = Turn("fit"), Turn("evaluate"), Whole()
         check_from_logits(model, self.loss)
 

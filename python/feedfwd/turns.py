@@ -7,11 +7,21 @@ that held an old one is not there.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
+
+_process = object()  # another one in a forked child
+
+
+def _renew() -> None:
+    global _process
+    _process = object()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 class _Held:
@@ -19,13 +29,13 @@ class _Held:
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
-        self._pid, self._lock = os.getpid(), make()
+        self._process, self._lock = _process, make()
 
     @property
     def lock(self) -> Any:
         """The lock; a new one in a forked child."""
-        if self._pid != os.getpid():
-            self._pid, self._lock = os.getpid(), self._make()
+        if self._process is not _process:
+            self._process, self._lock = _process, self._make()
         return self._lock
 
 
@@ -54,14 +64,15 @@ class Turn(_Held):
             )
         return lock
 
-    @contextlib.contextmanager
-    def mine(self) -> Iterator[None]:
-        """Inside take(): notes whose turn it is."""
+    def mine(self) -> Turn:
+        """Inside take(), entered: notes whose turn it is."""
+        return self
+
+    def __enter__(self) -> None:
         self._owner = threading.get_ident()
-        try:
-            yield
-        finally:
-            self._owner = None
+
+    def __exit__(self, *raised: object) -> None:
+        self._owner = None
 
 
 class Whole(_Held):

@@ -3,7 +3,7 @@
 import feedfwd as ff
 import numpy as np
 import pytest
-from feedfwd import data
+from feedfwd import _core, data
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float16", "float32"])
@@ -71,6 +71,48 @@ def test_not_finite(bad):
     with pytest.raises(ValueError, match=r"at row 2 \(index \(2, 1\)\)"):
         data.check_values(array, "float32", "x", True)
     data.check_values(array, "float32", "x", False)
+
+
+def test_the_quick_look_sees_every_number():
+    top = float(np.finfo(np.float32).max)
+    for dtype, single in (("float32", True), ("float64", False), ("float64", True)):
+        for n in (1, 7, 4095, 4096, 4097, 20000):
+            array = np.full(n, -top, dtype)
+            assert _core.all_fit(array, single)
+            for at in {0, n // 2, n - 1}:
+                for bad in (np.nan, np.inf, -np.inf, 1.01 * top):
+                    changed = array.copy()
+                    with np.errstate(over="ignore"):
+                        changed[at] = bad
+                    fits = bool(np.isfinite(changed[at])) and not single
+                    assert _core.all_fit(changed, single) == fits
+
+
+def test_only_plain_arrays_go_the_quick_way():
+    class Own(np.ndarray):
+        pass
+
+    x = np.ones((4, 3))
+    assert _core.is_plain(x) and _core.is_plain(x[1:]) and _core.is_plain(x.astype(np.float32))
+    odd = np.frombuffer(b"\0" * 17, np.uint8)[1:].view(np.float64)
+    others = (x.T, x[:, :1], x.astype(">f8"), x.astype(np.float16), x.astype(int), x.astype(object))
+    for other in (*others, odd, x.view(Own), np.float64(1), np.array(1.0), [1.0], None, "x"):
+        assert not _core.is_plain(other) and not _core.all_fit(other, False)
+
+
+def test_the_hash_of_arrays_is_that_of_what_they_say_and_hold():
+    for shape in ((3,), (4, 2), (2, 0, 3)):
+        for dtype in "?", "b", "H", "i", "q", "e", "f", "d":
+            array = np.ones(shape, dtype)
+            text = f"{array.dtype.str} {array.shape}".encode()
+            expected = _core.fingerprint(array, _core.fingerprint(text, 5))
+            assert _core.fingerprint_all([array], 5) == expected
+            assert _core.fingerprint_all([array, array]) == _core.fingerprint_all(
+                [array], _core.fingerprint_all([array])
+            )
+    assert _core.fingerprint_all([], 3) == 3
+    with pytest.raises(ValueError, match="contiguous"):
+        _core.fingerprint_all([np.ones((2, 3)).T])
 
 
 def test_rows_must_agree():

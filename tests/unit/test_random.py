@@ -7,6 +7,8 @@ import math
 import feedfwd as ff
 import numpy as np
 import pytest
+from feedfwd import _core
+from reference_random import random_words, shuffle
 
 KINDS = [ff.random.normal, ff.random.truncated_normal, ff.random.uniform]
 
@@ -88,3 +90,11 @@ def test_bad_arguments():
     with pytest.raises(ValueError, match="minval: got 1"):
         ff.random.uniform((2,), 1.0, 0.0)
     assert ff.random.uniform(seed=np.int64(2**63 - 1)).shape == ()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 31, 255, 256, 257, 300, 5000])
+def test_a_shuffle_is_a_stable_sort_of_its_words(n):
+    for seed, epoch in ((0, 0), (2**63 - 1, 7)):
+        words = random_words(seed, np.arange(-(-n // 4)), epoch, _core.stream_of(0, "shuffle"))
+        expected = shuffle(words.reshape(-1)[:n])
+        np.testing.assert_array_equal(_core.shuffled(n, seed, epoch), expected)

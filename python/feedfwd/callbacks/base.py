@@ -185,16 +185,20 @@ class CallbackList:
             type(c).__module__.startswith("feedfwd.") and type(c) is not LambdaCallback
             for c in self.callbacks
         )
-        self._savers = [c for c in self.callbacks if isinstance(c, Saver)]
+        self.savers = [c for c in self.callbacks if isinstance(c, Saver)]
 
     def _with(self, hook: str) -> list[Callback]:
-        if hook not in self._having:
-            self._having[hook] = [c for c in self.callbacks if overrides(c, hook)]
-        return self._having[hook]
+        known = self._having.get(hook)
+        if known is None:
+            known = self._having[hook] = [c for c in self.callbacks if overrides(c, hook)]
+        return known
 
     def wants(self, *hooks: str) -> bool:
         """Whether any callback overrides any of `hooks`."""
-        return any(self._with(h) for h in hooks)
+        for hook in hooks:  # a generator would take longer than what it looks at
+            if self._with(hook):
+                return True
+        return False
 
     def call(self, hook: str, *args: Any) -> None:
         """Call `hook` of all who have it."""
@@ -203,20 +207,20 @@ class CallbackList:
 
     def save_steps(self) -> list[int]:
         """After how many steps each the savers want the run."""
-        return [c.save_freq for c in self._savers if isinstance(c.save_freq, int)]
+        return [c.save_freq for c in self.savers if isinstance(c.save_freq, int)]
 
     def checkpoint(self, epoch: int, logs: Logs) -> None:
         """Let the savers have an epoch that is over."""
-        for saver in self._savers:
+        for saver in self.savers:
             saver.save_epoch(epoch, logs)
 
     def checkpoint_steps(self, made: int, walk: Walk) -> None:
         """Let those savers have the run whose number of steps is reached."""
-        due = [c for c in self._savers if isinstance(c.save_freq, int) and made % c.save_freq == 0]
+        due = [c for c in self.savers if isinstance(c.save_freq, int) and made % c.save_freq == 0]
         for saver in due:
             saver.save_step(walk.epoch or 0, walk.logs())
 
     def finished(self) -> None:
         """Tell the savers that the fit is over."""
-        for saver in self._savers:
+        for saver in self.savers:
             saver.fit_finished()

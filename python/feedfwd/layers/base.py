@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -231,6 +232,9 @@ class Layer:
 
     def _own(self, held: list[_core.Variable]) -> list[Weight]:
         """Own weights in creation order, then those of `held` that only lists and dicts keep."""
+        own = [w.variable for w in self._weights]
+        if len(held) == len(own) and all(map(operator.is_, held, own)):
+            return self._weights
         known = {id(w.variable) for w in self._weights} | {id(v) for v in self._counters}
         for variable in held:
             if id(variable) not in known:

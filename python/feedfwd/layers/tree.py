@@ -5,10 +5,9 @@ Asked anew at every fit, since nobody tells when a list grows; so it looks at fe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from feedfwd import _core
-from feedfwd.layers.tracking import inside
 
 if TYPE_CHECKING:
     from feedfwd.layers.base import Layer
@@ -27,6 +26,7 @@ BOOKKEEPING = frozenset(
         "_graph",
     }
     | {"_trace_key", "_feedfwd", "_signature", "_structure"}
+    | {"_output_shape"}
     | {"_input_shapes", "_input_dtypes", "_input_names"}
 )
 
@@ -47,17 +47,23 @@ def parts(layer: Layer, kind: type[Layer]) -> tuple[list[Layer], list[_core.Vari
     """Layers one level down, each once, and variables; `kind` is the class of all layers."""
     layers: dict[int, Layer] = {}
     variables: list[_core.Variable] = []
-    own = layer.__dict__
-    for name in _names(layer, kind):
-        value = own.get(name)
+
+    def look(value: Any) -> None:
         if type(value) is _core.Variable:
             variables.append(value)
-            continue
-        for part in inside(value, (kind, _core.Variable)):
-            if isinstance(part, _core.Variable):
-                variables.append(part)
-            elif part is not layer:
-                layers.setdefault(id(part), part)
+        elif isinstance(value, kind):
+            if value is not layer:
+                layers.setdefault(id(value), value)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                look(item)
+        elif isinstance(value, dict):
+            for item in value.values():
+                look(item)
+
+    own = layer.__dict__
+    for name in _names(layer, kind):
+        look(own.get(name))
     return list(layers.values()), variables
 
 
