@@ -1,6 +1,6 @@
 """What a fit and an epoch cost beyond their steps, on networks that are nearly nothing.
 
-    python bench/fixed_costs.py [--rounds 200] [--json PATH]
+    python bench/fixed_costs.py [--rounds 200] [--keep]
 
 A step's time is that of one in a long epoch. `first` is the first fit of a Trainer (it traces the
 model and makes the program), `fit` every later one of one epoch of one step, `epoch` one of a
@@ -14,9 +14,8 @@ import pathlib
 import time
 from collections.abc import Callable
 
-import numpy as np
-
 import feedfwd as ff
+import numpy as np
 from feedfwd.bench import timing
 
 RESULTS = pathlib.Path(__file__).parent / "results"
@@ -61,10 +60,10 @@ def measure(sizes: tuple[int, ...], rounds: int) -> dict[str, dict[str, float]]:
     less = step["median"]
     fits = spread(seconds(fit(1), 10 * rounds), 1, less)
     epochs = spread(seconds(fit(EPOCHS), rounds), EPOCHS, less)
-    first = [
-        seconds(lambda t=trainer_of(sizes): t.fit(few, few_y, batch_size=ROWS, verbose=0), 1)[0]
-        for _ in range(max(rounds // 10, 2))
-    ]
+    first = []
+    for _ in range(max(rounds // 10, 2)):
+        trainer = trainer_of(sizes)
+        first += seconds(fit(1), 1)
     return {"first": spread(first, 1, less), "fit": fits, "epoch": epochs, "step": step}
 
 
@@ -72,7 +71,7 @@ def main() -> None:
     """Print the table, and keep the numbers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--json", action="store_true", help="keep the numbers in bench/results")
+    parser.add_argument("--keep", action="store_true", help="keep the numbers in bench/results")
     options = parser.parse_args()
     ff.set_num_threads(1)
     found = {name: measure(sizes, options.rounds) for name, sizes in NETWORKS.items()}
@@ -83,7 +82,7 @@ def main() -> None:
             for part, v in parts.items()
         )
         print(f"{name}: {text}")
-    if options.json:
+    if options.keep:
         timing.keep(RESULTS, "fixed_costs", found)
 
 

@@ -61,6 +61,7 @@ void bind_tensor(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_specs(py::module_& m);
 void bind_tape(py::module_& m);
+void bind_tree(py::module_& m);
 void bind_program(py::module_& m);
 void bind_optimizer(py::module_& m);
 void bind_machine(py::module_& m);

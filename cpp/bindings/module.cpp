@@ -30,6 +30,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_ops(m);
   bind_specs(m);
   bind_tape(m);
+  bind_tree(m);
   bind_program(m);
   bind_optimizer(m);
   bind_machine(m);

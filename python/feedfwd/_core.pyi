@@ -364,6 +364,13 @@ def device_seconds(device: str, work: Callable[[], Any]) -> float: ...  # by the
 def device_roof(device: str) -> tuple[str, float, float]: ...  # name; operations, bytes per second
 def check_device(device: str) -> str: ...  # "auto" resolved; ValueError saying why not
 
+# ---- layers: `kind` is the class of all, `passed` the attributes that are passed by
+def parts(layer: Any, kind: type[Any], passed: frozenset[str]) -> tuple[list[Any], list[Variable]]:
+    """Layers one level down, each once, and variables."""
+
+def tree(layer: Any, kind: type[Any], passed: frozenset[str]) -> list[tuple[Any, list[Variable]]]:
+    """The layer and all below it, depth first, each once, with the variables they hold."""
+
 # ---- data
 def is_plain(x: Any) -> bool: ...  # a native C-contiguous array of float32 or float64 with rows
 def all_fit(x: Any, single: bool) -> bool: ...  # plain and all finite, as float32 where `single`

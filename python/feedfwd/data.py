@@ -117,6 +117,13 @@ def _refuse_inexact(array: Array, dtype: str, argument: str) -> None:
         )
 
 
+def fits(x: Any, shape: Sequence[int | None], dtype: str) -> bool:
+    """Whether `x` is, as it stands, what a model's only input takes: the short way of most data."""
+    return bool(
+        _core.all_fit(x, dtype == "float32") and x.shape[1:] == tuple(shape[1:]) and len(x) > 0
+    )
+
+
 def check_rows(arrays: Mapping[str, Array | None]) -> int:
     """The number of rows all arrays share; ValueError if they differ or there are none."""
     counts = {name: len(a) for name, a in arrays.items() if a is not None}
@@ -142,6 +149,11 @@ def check_features(array: Array, expected: Sequence[int | None], argument: str) 
     raise ValueError(f"{argument}: got shape {array.shape}, expected {want}){hint}")
 
 
+def first(tensors: Sequence[Any]) -> Any:
+    """How the only tensor is nested: not at all."""
+    return tensors[0]
+
+
 def split_inputs(
     x: Any, count: int | None, names: Sequence[str] | None, argument: str
 ) -> tuple[list[Array], Callable[[Sequence[Any]], Any]]:
@@ -157,7 +169,7 @@ def split_inputs(
             raise ValueError(f"{argument}: got inputs {sorted(x)}, expected {sorted(keys)}")
         arrays = [to_array(x[k], f"{argument}[{k!r}]") for k in keys]
         if count is not None:
-            return arrays, (lambda ts: ts[0]) if count == 1 else list
+            return arrays, first if count == 1 else list
         return arrays, lambda ts: dict(zip(keys, ts, strict=True))
     several = isinstance(x, (list, tuple)) and (
         (count or 1) > 1
@@ -170,7 +182,7 @@ def split_inputs(
         return [to_array(v, f"{argument}[{i}]") for i, v in enumerate(x)], kind
     if count is not None and count > 1:
         raise ValueError(f"{argument}: got one array, expected a list of {count}")
-    return [to_array(x, argument)], lambda ts: ts[0]
+    return [to_array(x, argument)], first
 
 
 def to_targets(

@@ -83,8 +83,18 @@ def fit(
         trainer.optimizer.learning_rate = old.rate
     trainer._totals = old.metrics
     take_totals(trainer)
-    begun = Run(old.settings, calls.callbacks, False, None, old.numerics, old.place)
-    trainer._run = begun.at(old.place, old.seen, stop, old.stopped, old.unsaved)
+    trainer._run = Run(
+        settings=old.settings,
+        callbacks=calls.callbacks,
+        finished=False,
+        metrics=None,
+        numerics=old.numerics,
+        place=old.place,
+        seen=old.seen,
+        stop_asked=stop,
+        stopped=old.stopped,
+        unsaved=old.unsaved,
+    )
     trainer.stop_training = trainer.stop_training or stop
     if old.unsaved is not None:
         calls.checkpoint(*old.unsaved)
@@ -96,7 +106,7 @@ def fit(
     finally:
         progress.close()
     calls.call("on_train_end", fitting.logs)
-    trainer._run = trainer._run._replace(finished=True)
+    trainer._run = trainer._run.over()
     calls.finished()
 
 
@@ -169,7 +179,8 @@ class Fitting:
 
     def _steps(self, place: Place) -> None:
         trainer = self.trainer
-        walk = Walk(trainer, self.calls, self.progress, place.epoch, place.cursor)
+        shown = self.progress if self.progress.has_bar else None
+        walk = Walk(trainer, self.calls, shown, place.epoch, place.cursor)
         walk.stopped = trainer._run.stop_asked
         if isinstance(self.source, Rows):
             if not self.calls.only_ours:

@@ -263,7 +263,15 @@ class Walk:
             start = time.perf_counter()
             with self.trainer._whole.lock:
                 losses, bad = program.run(
-                    rows.count, batch, step * batch, count, order, new_order, rates, decay, self.cursor
+                    rows.count,
+                    batch,
+                    step * batch,
+                    count,
+                    order,
+                    new_order,
+                    rates,
+                    decay,
+                    self.cursor,
                 )
             new_order = False
             self._adapt(program, count, time.perf_counter() - start)
@@ -275,7 +283,7 @@ class Walk:
 
     def _steps_now(self, left: int) -> int:
         """Steps to make at once: what fits the time, up to the next checkpoint."""
-        count = min(self._piece, left)
+        count = self._piece if self._piece < left else left
         if self.training and self._callbacks.savers:
             made = int(self.trainer.optimizer.iterations)
             for every in self._callbacks.save_steps():
@@ -292,8 +300,8 @@ class Walk:
         return rates, float(optimizer.weight_decay or 0.0)
 
     def _adapt(self, program: _core.Program, count: int, seconds: float) -> None:
-        if self._hooked:
-            return
+        if self._hooked or (count < self._piece and seconds < _PIECE_SECONDS):
+            return  # nothing learned: the pass was over before the time was
         fitting = int(count * _PIECE_SECONDS / max(seconds, 1e-6))
         self._piece = max(1, min(fitting, 8 * max(count, self._piece), _LONGEST_PIECE))
         self.trainer._programs.known_pace = program, self._piece
@@ -328,10 +336,16 @@ def check_rows(
 ) -> Rows:
     """Checked data for the trainer's model and loss; builds the model if needed."""
     model = trainer.model
-    inputs, rebuild = model._split(x, argument, check_finite)
+    shapes = model._input_shapes
+    inputs, rebuild = (
+        ([x], data.first)
+        if shapes is not None and len(shapes) == 1 and data.fits(x, shapes[0], model.dtype)
+        else model._split(x, argument, check_finite)
+    )
     target_rows = data.to_array(y, "y")
     weights = None if weight is None else data.to_sample_weight(weight, model.dtype)
-    data.check_rows({argument: inputs[0], "y": target_rows, "sample_weight": weights})
+    if weights is not None or len(target_rows) != len(inputs[0]):
+        data.check_rows({argument: inputs[0], "y": target_rows, "sample_weight": weights})
     shape = output_shape(model, inputs, rebuild)
     trainer._resolve(shape)
     targets = data.to_targets(target_rows, shape, trainer._expects, model.dtype, check_finite)

@@ -62,6 +62,7 @@ class Progress:
     def __init__(self, verbose: int | str, epochs: int) -> None:
         self._silent = verbose == 0
         self._make_bar = bar_class(verbose)
+        self.has_bar = self._make_bar is not None
         self._bar: Any = None
         self._epochs = epochs
         self._start = 0.0
@@ -71,7 +72,7 @@ class Progress:
         if self._silent:
             return
         self._start = time.perf_counter()
-        if self._make_bar is not None:
+        if self.has_bar:
             steps = step_count()
             label = f"Epoch {epoch + 1}/{self._epochs}"
             look: dict[str, Any] = {**_size()}

@@ -73,6 +73,10 @@ class Run(NamedTuple):
         now = (place, seen, stop_asked, stopped, unsaved, None, False, None)
         return tuple.__new__(Run, self[:_KEPT] + now)
 
+    def over(self) -> Run:
+        """The same fit, come to its end."""
+        return tuple.__new__(Run, (self.settings, self.callbacks, True, *self[3:]))
+
     def states_now(self) -> States:
         """States of the callbacks to go on with."""
         if self.callbacks is None or self.in_hooks:

@@ -332,3 +332,25 @@ def test_streams_of_the_contract():
     stream = _core.stream_of(2, "weight")
     drawn = _core.draw("uniform", (2, 4), -bound, bound, 6, 0, stream)
     np.testing.assert_allclose(model.get_weights()[2], drawn, rtol=1e-6)
+
+
+def test_what_a_layer_holds_is_found_wherever_it_is_and_once():
+    class Holder(ff.layers.Layer):
+        pass
+
+    holder, one, two = Holder(), ff.layers.Dense(1), ff.layers.Dense(2)
+    weight, other = ff.Variable(1.0), ff.Variable(2.0)
+    holder.a = {"x": [one, (weight, 3, "no")], "y": {"z": [two, one]}}
+    holder.b = two
+    assert holder._children() == [one, two]
+    holder.a["x"].append(other)  # nobody tells
+    holder.a["y"]["more"] = three = ff.layers.Dense(3)
+    three.inner = [holder]
+    assert holder._children() == [one, two, three]
+    assert holder._flatten() == [holder, one, two, three]
+    assert [id(v) for v in holder.variables[:2]] == [id(weight), id(other)]
+    endless = []
+    endless.append(endless)
+    object.__setattr__(holder, "c", endless)
+    with pytest.raises(RecursionError, match="made of"):
+        holder._flatten()

@@ -195,10 +195,7 @@ class CallbackList:
 
     def wants(self, *hooks: str) -> bool:
         """Whether any callback overrides any of `hooks`."""
-        for hook in hooks:  # a generator would take longer than what it looks at
-            if self._with(hook):
-                return True
-        return False
+        return any(map(self._with, hooks))
 
     def call(self, hook: str, *args: Any) -> None:
         """Call `hook` of all who have it."""

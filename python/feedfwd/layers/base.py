@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import operator
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -103,7 +102,6 @@ class Layer:
             raise TypeError(f"{type(self).__name__}: call super().__init__() first in __init__")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__.pop("_scan", None)
         if isinstance(value, _core.Variable) and name not in tree.BOOKKEEPING:
             self._check_init()
             old = self.__dict__.get(name)
@@ -232,9 +230,12 @@ class Layer:
 
     def _own(self, held: list[_core.Variable]) -> list[Weight]:
         """Own weights in creation order, then those of `held` that only lists and dicts keep."""
-        own = [w.variable for w in self._weights]
-        if len(held) == len(own) and all(map(operator.is_, held, own)):
-            return self._weights
+        if len(held) == len(self._weights):
+            for variable, weight in zip(held, self._weights, strict=True):
+                if variable is not weight.variable:
+                    break
+            else:
+                return self._weights
         known = {id(w.variable) for w in self._weights} | {id(v) for v in self._counters}
         for variable in held:
             if id(variable) not in known:
@@ -264,9 +265,8 @@ class Layer:
         found: dict[int, _core.Variable] = {}
         for layer, held in tree:
             for weight in layer._own(held):
-                if weight.variable.trainable:
-                    found.setdefault(id(weight.variable), weight.variable)
-        return [v for key, v in found.items() if key not in frozen]
+                found[id(weight.variable)] = weight.variable
+        return [v for key, v in found.items() if v.trainable and key not in frozen]
 
     @property
     def non_trainable_variables(self) -> list[_core.Variable]:
