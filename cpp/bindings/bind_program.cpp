@@ -88,7 +88,6 @@ void bind_program(py::module_& m) {
            py::arg("order_changed") = true, py::arg("learning_rates") = py::none(),
            py::arg("weight_decay") = 0.0, py::arg("cursor") = nullptr)
       .def("predict", &BoundProgram::predict)
-      .def("predict_one", &BoundProgram::predict_one)
       .def("predict_there", &BoundProgram::predict_there)
       .def("outputs", &BoundProgram::outputs)
       .def("__str__", &BoundProgram::str);

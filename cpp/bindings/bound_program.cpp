@@ -204,7 +204,7 @@ py::object BoundProgram::predict(const py::sequence& arrays) {
     outputs.row_bytes.push_back(rows == 0 ? 0 : static_cast<int64_t>(out.nbytes()) / rows);
     results.append(out);
   }
-  return compute(std::move(sources), outputs, false, std::move(results));
+  return compute(std::move(sources), outputs, std::move(results));
 }
 
 py::object BoundProgram::predict_there(const std::vector<Tensor>& inputs) {
@@ -235,48 +235,59 @@ py::object BoundProgram::predict_there(const std::vector<Tensor>& inputs) {
     outputs.row_bytes.push_back(rows == 0 ? 0 : bytes / rows);
     results.append(out);
   }
-  return compute(std::move(sources), outputs, false, std::move(results));
+  return compute(std::move(sources), outputs, std::move(results));
 }
 
 py::object BoundProgram::predict_one(py::handle x) {
   const auto& api = py::detail::npy_api::get();
   constexpr int kPlain =
       py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-  if (!input_descr_ || reinterpret_cast<PyObject*>(Py_TYPE(x.ptr())) !=
-                           reinterpret_cast<PyObject*>(api.PyArray_Type_))
-    return py::none();
+  if (!input_descr_ || Py_TYPE(x.ptr()) != api.PyArray_Type_) return {};
   const auto* array = py::detail::array_proxy(x.ptr());
   const Shape& row = trace_->graph.type(trace_->graph.inputs()[0]).shape;
+  const Shape& shape = output_types_[0].shape;
   if (array->descr != input_descr_.ptr() || (array->flags & kPlain) != kPlain ||
-      array->nd != row.rank || array->nd < 1 || array->dimensions[0] < 1)
-    return py::none();
+      array->nd != row.rank || array->nd < 1 || array->dimensions[0] < 1 || !shape.batch)
+    return {};
   const int64_t rows = array->dimensions[0];
   Source source{{}, request_.input_types[0], rows, 1};
   for (int i = 1; i < row.rank; ++i) {
-    if (array->dimensions[i] != row.dims[i]) return py::none();
+    if (array->dimensions[i] != row.dims[i]) return {};
     source.cols *= row.dims[i];
   }
-  const bool brief = rows <= brief_rows_;
-  source.block.data = array->data;
-  if (!brief) source.block.owner = keep(py::reinterpret_borrow<py::array>(x));
-  const Shape& shape = output_types_[0].shape;
   Py_intptr_t extents[kMaxRank];
   for (int i = 0; i < shape.rank; ++i) extents[i] = shape.extent(i).at(rows);
   py::object out = py::reinterpret_steal<py::object>(
       api.PyArray_NewFromDescr_(api.PyArray_Type_, output_descr_.inc_ref().ptr(), shape.rank,
                                 extents, nullptr, nullptr, 0, nullptr));
   if (!out) throw py::error_already_set();
+  char* const to = py::detail::array_proxy(out.ptr())->data;
+  if (predict_brief(array->data, rows, to)) return out;
+  source.block = {array->data, static_cast<size_t>(checked_mul(rows, source.row_bytes())),
+                  keep(py::reinterpret_borrow<py::array>(x))};
   int64_t row_bytes = size_of(output_types_[0].dtype);
   for (int i = 1; i < shape.rank; ++i) row_bytes *= extents[i];
-  if (!shape.batch) return py::none();
-  const Outputs outputs{{py::detail::array_proxy(out.ptr())->data}, {row_bytes}, false};
   std::vector<Source> sources;
   sources.push_back(std::move(source));
-  return compute(std::move(sources), outputs, brief, std::move(out));
+  out = compute(std::move(sources), {{to}, {row_bytes}, false}, std::move(out));
+  return out.is_none() ? py::object() : out;
 }
 
-// `brief`: the interpreter is kept, so that nobody can touch the data meanwhile.
-py::object BoundProgram::compute(std::vector<Source> sources, const Outputs& outputs, bool brief,
+// Keeps the interpreter from beginning to end, so that nobody can touch the data, the weights or
+// the lane meanwhile: to look at their guards is enough. False, and nothing done, where there is
+// more to it.
+bool BoundProgram::predict_brief(const void* data, int64_t rows, void* to) {
+  if (rows > brief_rows_ || !backend_->reads_host_memory() || !is_current()) return false;
+  for (const Claim& reader : readers_)
+    if (!Hold::is_free(reader.guard, Access::shared)) return false;
+  const Lane& lane = *lanes_[0];
+  if (!Hold::is_free(lane.guard, Access::exclusive)) return false;
+  lane.program->run_there(&data, rows);
+  lane.program->read_output(0, rows, to);
+  return true;
+}
+
+py::object BoundProgram::compute(std::vector<Source> sources, const Outputs& outputs,
                                  py::object results) {
   const int64_t rows = sources.empty() ? 0 : sources[0].rows;
   const Predicting nest;
@@ -288,7 +299,7 @@ py::object BoundProgram::compute(std::vector<Source> sources, const Outputs& out
     Program& program;
     ~Unbind() { program.unbind(); }
   } const unbind{*mine->program};
-  const Released free(!brief);
+  const Released free;
   mine->program->bind(std::move(sources));
   predict_rows(*mine->program, rows, outputs);
   return results;

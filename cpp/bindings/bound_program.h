@@ -46,8 +46,8 @@ class BoundProgram {
   // The outputs for all rows, computed from one moment's weights; None where the variables have
   // moved. Any number of threads may call it.
   py::object predict(const py::sequence& arrays);
-  // The same for one array that is exactly what the program was made for, into one output; None for
-  // everything else. The short way of small predictions.
+  // The same for one array that is exactly what the program was made for, into one output; nothing
+  // for everything else. The short way of small predictions.
   py::object predict_one(py::handle x);
   // The same from tensors in the program's device's memory, to tensors there.
   py::object predict_there(const std::vector<Tensor>& inputs);
@@ -72,8 +72,8 @@ class BoundProgram {
   void check_run(const Program::Run& r, const Order& order) const;
   std::vector<double> scalars_of(const py::object& rates, int64_t steps, double decay) const;
   std::pair<Hold, Lane*> lane();
-  py::object compute(std::vector<Source> sources, const Outputs& outputs, bool brief,
-                     py::object results);
+  py::object compute(std::vector<Source> sources, const Outputs& outputs, py::object results);
+  bool predict_brief(const void* data, int64_t rows, void* to);
   std::unique_ptr<Program> instance() const;
   void predict_rows(Program& program, int64_t rows, const Outputs& outputs) const;
 

@@ -63,6 +63,7 @@ void bind_specs(py::module_& m);
 void bind_tape(py::module_& m);
 void bind_tree(py::module_& m);
 void bind_program(py::module_& m);
+void bind_predict(py::module_& m);
 void bind_optimizer(py::module_& m);
 void bind_machine(py::module_& m);
 void bind_device(py::module_& m);

@@ -70,35 +70,6 @@ void look() {
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
 
-// One call from Python into this module.
-class Call {
- public:
-  Call() {
-    if (depth++ == 0) inside.fetch_add(1);
-    if (must_park()) {
-      PyEval_SaveThread();
-      park();
-    }
-#ifdef Py_GIL_DISABLED
-    mine_ = !has_api;
-    if (mine_) lock_api();
-#endif
-  }
-  ~Call() {
-#ifdef Py_GIL_DISABLED
-    if (mine_) unlock_api();
-#endif
-    if (--depth == 0) inside.fetch_sub(1);
-  }
-  Call(const Call&) = delete;
-  Call& operator=(const Call&) = delete;
-
-#ifdef Py_GIL_DISABLED
- private:
-  bool mine_;
-#endif
-};
-
 // As pybind11 registers its functions; all have one entry.
 using Entry = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
 Entry entry = nullptr;
@@ -154,6 +125,25 @@ void in_child() {
 }
 
 }  // namespace
+
+Call::Call() {
+  if (depth++ == 0) inside.fetch_add(1);
+  if (must_park()) {
+    PyEval_SaveThread();
+    park();
+  }
+#ifdef Py_GIL_DISABLED
+  mine_ = !has_api;
+  if (mine_) lock_api();
+#endif
+}
+
+Call::~Call() {
+#ifdef Py_GIL_DISABLED
+  if (mine_) unlock_api();
+#endif
+  if (--depth == 0) inside.fetch_sub(1);
+}
 
 #ifdef Py_GIL_DISABLED
 Callout::Callout() : held_(has_api) {

@@ -30,6 +30,21 @@ py::object call_out(F f) {
   return f();
 }
 
+// One call from Python into this module. pybind11's functions have it by guard_module, entries of
+// our own by enter() of entry.h.
+class Call {
+ public:
+  Call();
+  ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+#ifdef Py_GIL_DISABLED
+ private:
+  bool mine_;
+#endif
+};
+
 // Runs `f` with the interpreter, whoever calls; not at all once the process ends.
 void with_interpreter(void (*f)(void*), void* what);
 

@@ -32,6 +32,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_tape(m);
   bind_tree(m);
   bind_program(m);
+  bind_predict(m);
   bind_optimizer(m);
   bind_machine(m);
   bind_device(m);

@@ -79,6 +79,8 @@ class Backend {
   // A block that reads host memory the caller keeps unchanged and alive: an alias where the backend
   // can, else a copy.
   virtual Block adopt(const void* host, size_t bytes, std::shared_ptr<void> keep) = 0;
+  // Whether instructions read host memory where it lies: then adopt() is an alias always.
+  virtual bool reads_host_memory() const { return false; }
   virtual void upload(void* to, const void* host, size_t bytes) = 0;
   virtual void download(void* host, const void* from, size_t bytes) = 0;
   // One instruction with static extents, at once.

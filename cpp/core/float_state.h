@@ -23,12 +23,15 @@ class FloatState {
  private:
 #if defined(__x86_64__)
   using State = unsigned;
+  static constexpr State kDefault = 0x1f80, kFlags = 0x3f;  // the flags change no result
   static State exchange_default() {
     const State old = _mm_getcsr();
-    _mm_setcsr(0x1f80);
+    if ((old & ~kFlags) != kDefault) _mm_setcsr(kDefault);
     return old;
   }
-  static void restore(State state) { _mm_setcsr(state); }
+  static void restore(State state) {
+    if (_mm_getcsr() != state) _mm_setcsr(state);  // reading it is several times cheaper
+  }
 #elif defined(__aarch64__)
   struct State {
     uint64_t control, status;

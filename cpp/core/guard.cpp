@@ -233,6 +233,14 @@ Hold Hold::try_exclusive(const Guarded& guard) {
   return hold;
 }
 
+bool Hold::is_free(const Guarded& guard, Access access) {
+  if (alone.load(std::memory_order_acquire)) return true;
+  AccessGuard::State& s = guard->state();
+  const std::lock_guard lock(s.mutex);
+  if (s.writer || s.waiting_writers > 0) return false;
+  return access == Access::shared || (s.readers == 0 && s.waiting_readers == 0);
+}
+
 void Hold::release() {
   while (!held_.empty()) {
     const Held last = std::move(held_.back());

@@ -49,6 +49,9 @@ class Hold {
 
   // A hold of the guard for writing if it can be had at once and this thread has it not yet.
   static Hold try_exclusive(const Guarded& guard);
+  // Whether it could be had at once. True for as long as the caller keeps the interpreter, without
+  // which nobody begins to ask for a guard.
+  static bool is_free(const Guarded& guard, Access access);
   bool is_empty() const { return held_.empty(); }
   // Whether other threads may have had the interpreter meanwhile.
   bool waited() const { return waited_; }

@@ -186,17 +186,24 @@ void* Program::stage(Block& block, const void* host, int64_t elements) {
 
 StepState Program::run(const Run& run) {
   check_run(run);
-  if (!stream_) return run_whole(run, inputs_);
-  return stream_->run(
-      run, [this](const Run& piece, const auto& inputs) { return run_whole(piece, inputs); });
+  if (!stream_) return run_whole(run, inputs_.data());
+  return stream_->run(run, [this](const Run& piece, const auto& inputs) {
+    return run_whole(piece, inputs.data());
+  });
 }
 
-StepState Program::run_whole(const Run& run, const std::vector<const void*>& inputs) {
+void Program::run_there(const void* const* inputs, int64_t rows) {
+  Run run;
+  run.total_rows = run.batch_size = rows;
+  run_whole(run, inputs);
+}
+
+StepState Program::run_whole(const Run& run, const void* const* inputs) {
   StepState state;
   state.total_rows = run.total_rows;
   state.batch_size = run.batch_size;
   state.first_row = run.first_row;
-  state.inputs = inputs.data();
+  state.inputs = inputs;
   if (run.steps == 0) return state;
   if (run.order) {
     const bool upload =

@@ -58,6 +58,9 @@ class Program {
   // With guards in the plan throws std::logic_error that names the slot whose neighbourhood was
   // written to.
   StepState run(const Run& run);
+  // One step over `rows` rows of each input, which lie in memory the backend reads; nothing is
+  // bound.
+  void run_there(const void* const* inputs, int64_t rows);
   // Rows 0 .. rows of the index-th output as the last step left them, dense, to host memory.
   void read_output(int index, int64_t rows, void* host) const;
   // The same, to the backend's memory.
@@ -74,7 +77,7 @@ class Program {
   void load_constants(const Graph& graph);
   void check_sources(const std::vector<Source>& sources) const;
   void check_run(const Run& run) const;
-  StepState run_whole(const Run& run, const std::vector<const void*>& inputs);
+  StepState run_whole(const Run& run, const void* const* inputs);
   // The first call of a size allocates, later ones do not.
   void* stage(Block& block, const void* host, int64_t elements);
   void check_guards() const;

@@ -117,6 +117,7 @@ class CpuBackend : public Backend {
   Block adopt(const void* host, size_t bytes, std::shared_ptr<void> keep) override {
     return {const_cast<void*>(host), bytes, std::move(keep)};
   }
+  bool reads_host_memory() const override { return true; }
   void upload(void* to, const void* host, size_t bytes) override {
     if (bytes > 0) std::memcpy(to, host, bytes);
   }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ numerics_version: int
 Operand = Any
 Array = NDArray[Any]
 Shape = tuple[int | None, ...]
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 class _Arithmetic:
     """What Tensor and Variable share (both are registered in C++; this base exists for typing
@@ -321,10 +322,13 @@ class Program:
     def predict(self, arrays: Sequence[Array]) -> list[Array] | None:
         """All rows, `capacity` at a time; one array per output, (rows, ...)."""
     def predict_there(self, inputs: Sequence[Tensor]) -> list[Tensor] | None: ...
-    def predict_one(self, x: Any) -> Array | None:
-        """The same for one array as the program was made for; None for anything else."""
     def outputs(self, rows: int) -> list[Array]: ...  # of the last step
     def __str__(self) -> str: ...  # the plan
+
+def with_short_way(method: _Method) -> _Method:
+    """The method ``predict(self, x, ...)`` of a Model, and in front of it a way without Python: for
+    one array as ``self._quick = self._structure, program`` was made for.
+    """
 
 # ---- random numbers, scalar maths in the contract's float64, machine
 def draw(

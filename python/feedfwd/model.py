@@ -202,6 +202,7 @@ class Model(Layer):
         data.check_rows({f"{argument}[{i}]" if i else argument: a for i, a in enumerate(arrays)})
         return arrays, rebuild
 
+    @_core.with_short_way
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> Any:
         """Outputs for every row of `x`. A row's result never depends on its neighbours.
 
@@ -225,11 +226,6 @@ class Model(Layer):
             >>> model.predict(np.zeros((3, 5))).shape
             (3, 2)
         """
-        quick = self._quick
-        if quick is not None and batch_size is None and quick[0] is self._structure:
-            found = quick[1].predict_one(x)
-            if found is not None:
-                return found
         self._check_init()
         if batch_size is not None:
             check_count(batch_size, "batch_size")

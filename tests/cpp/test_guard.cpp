@@ -97,6 +97,22 @@ void one_thread_again() {
   CHECK(Hold::try_exclusive(guard).is_empty());
 }
 
+void free_is_what_could_be_had() {
+  const Guarded guard = make();
+  CHECK(Hold::is_free(guard, Access::shared) && Hold::is_free(guard, Access::exclusive));
+  std::thread writer;
+  {
+    const Hold reading(guard, Access::shared);
+    CHECK(Hold::is_free(guard, Access::shared) && !Hold::is_free(guard, Access::exclusive));
+    writer = std::thread([&] { const Hold writing(guard, Access::exclusive); });
+    // Not for reading either, once that one waits.
+    while (Hold::is_free(guard, Access::shared)) std::this_thread::yield();
+  }
+  writer.join();
+  const Hold writing(guard, Access::exclusive);
+  CHECK(!Hold::is_free(guard, Access::shared) && !Hold::is_free(guard, Access::exclusive));
+}
+
 // Two threads that take the same guards, named in other orders.
 void no_order_deadlocks() {
   const Guarded a = make(), b = make();
@@ -173,6 +189,7 @@ int main() {
   readers_see_whole_writes();
   nobody_starves();
   one_thread_again();
+  free_is_what_could_be_had();
   no_order_deadlocks();
   a_look_ends_the_wait();
 #if !defined(__SANITIZE_THREAD__)

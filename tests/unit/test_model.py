@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import inspect
 import pickle
 import weakref
 
@@ -371,3 +372,60 @@ def test_a_symbolic_tensor_says_what_it_is():
         float(ff.Input((3,)))
     with pytest.raises(TypeError):
         np.asarray(ff.Input((3,)))
+
+
+def test_predict_is_a_method_like_any_other():
+    model = small(seed=0)
+    x = X[:4].astype(np.float32)
+    first = model.predict(x)
+    assert list(inspect.signature(model.predict).parameters) == ["x", "batch_size", "verbose"]
+    assert model.predict.__doc__ == ff.Model.predict.__wrapped__.__doc__
+    assert ff.Model.predict.__module__ == "feedfwd.model"
+    assert pickle.loads(pickle.dumps(ff.Model.predict)) is ff.Model.predict
+    assert copy.deepcopy(ff.Model.predict) is ff.Model.predict
+    for again in (
+        pickle.loads(pickle.dumps(model.predict))(x),
+        ff.Model.predict(model, x),
+        model.predict(x=x),
+        model.predict(x, 2),
+        model.predict(x, verbose=0),
+    ):
+        assert np.array_equal(again, first)
+    with pytest.raises(TypeError, match=r"predict\(\) missing 1 required positional argument: 'x'"):
+        model.predict()
+    with pytest.raises(AttributeError):
+        ff.Model.predict("no model", x)
+
+
+def test_a_subclass_can_put_its_own_predict_in_front():
+    class Twice(ff.Sequential):
+        def predict(self, x, batch_size=None, verbose=0):
+            return 2 * super().predict(x, batch_size, verbose)
+
+    layers = [ff.Input((3,)), ff.layers.Dense(2)]
+    x = X[:4].astype(np.float32)
+    one, two = ff.Sequential(layers, seed=0), Twice([ff.Input((3,)), ff.layers.Dense(2)], seed=0)
+    for _ in range(3):
+        assert np.array_equal(two.predict(x), 2 * one.predict(x))
+
+
+def test_the_short_way_of_predict_sees_every_change():
+    model = small(seed=0)
+    x = X[:4].astype(np.float32)
+    twin = small(seed=1)
+    for _ in range(2):
+        model.predict(x)
+    model.set_weights(twin.get_weights())
+    assert np.array_equal(model.predict(x), twin.predict(x))
+    wide = np.zeros((4, 6), np.float32)
+    wide[:, ::2] = x
+    for same in (x.astype(np.float64), np.asfortranarray(x), wide[:, ::2], x.astype(">f4")):
+        assert np.array_equal(model.predict(same), model.predict(x))
+    with pytest.raises(ValueError, match="expected"):
+        model.predict(x[:, :2])
+    with pytest.raises(ValueError, match="rows"):
+        model.predict(x[:0])
+    chain = ff.Sequential([ff.Input((3,)), ff.layers.Dense(2)], seed=0)
+    assert chain.predict(x).shape == chain.predict(x).shape == (4, 2)
+    chain.add(ff.layers.Dense(7))
+    assert chain.predict(x).shape == (4, 7)
