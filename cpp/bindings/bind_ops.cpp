@@ -1,4 +1,5 @@
 #include "core/functions.h"
+#include "entry.h"
 #include "ops.h"
 
 namespace feedfwd::bindings {
@@ -84,7 +85,8 @@ Tensor softmax_along(Op op, const py::handle& x, const py::object& axis) {
 
 Tensor where(const py::handle& condition, const py::handle& a, const py::handle& b) {
   const Loose x = loosen(a, "a"), y = loosen(b, "b");
-  const DType t = promote({&x, &y});
+  const Loose* const operands[] = {&x, &y};
+  const DType t = promote(operands);
   return apply1(Op::Where, {cast_arg(to_arg(condition, "condition"), DType::b8), settle(x, t, "a"),
                             settle(y, t, "b")});
 }
@@ -208,19 +210,57 @@ void bind_form_ops(py::module_& m) {
   m.def("producer", &producer);
 }
 
+// Ops whose arithmetic may take less than pybind11's dispatch.
+
+void expect_arguments(const char* name, Py_ssize_t came, Py_ssize_t least, Py_ssize_t most) {
+  if (came < least || came > most)
+    throw TypeError(std::string(name) + ": got " + std::to_string(came) + " arguments, expected " +
+                    std::to_string(most));
+}
+
+std::string text(PyObject* x) { return py::reinterpret_borrow<py::object>(x).cast<std::string>(); }
+
+PyObject* short_matmul(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  return enter([&] {
+    expect_arguments("matmul", count, 2, 2);
+    return to_python(op_matmul(args[0], args[1])).release().ptr();
+  });
+}
+
+PyObject* short_binary(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  return enter([&] {
+    expect_arguments("binary", count, 3, 3);
+    return to_python(op_binary(op_named(text(args[0])), args[1], args[2])).release().ptr();
+  });
+}
+
+PyObject* short_map(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  return enter([&] {
+    expect_arguments("map", count, 2, 3);
+    const double alpha = count == 3 ? PyFloat_AsDouble(args[2]) : 0.0;
+    if (alpha == -1.0 && PyErr_Occurred()) throw py::error_already_set();
+    return to_python(op_map(text(args[0]), args[1], alpha)).release().ptr();
+  });
+}
+
+void bind_short_ops(py::module_& m) {
+  using Fast = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
+  const auto entry = [](Fast f) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
+  };
+  static PyMethodDef methods[] = {{"matmul", entry(short_matmul), METH_FASTCALL, nullptr},
+                                  {"binary", entry(short_binary), METH_FASTCALL, nullptr},
+                                  {"map", entry(short_map), METH_FASTCALL, nullptr},
+                                  {}};
+  if (PyModule_AddFunctions(m.ptr(), methods) != 0) throw py::error_already_set();
+}
+
 }  // namespace
 
 void bind_ops(py::module_& m) {
   const py::object none = py::none();
   m.def("convert", &identity, py::arg("x"), py::arg("dtype") = none);
-  m.def(
-      "map",
-      [](const std::string& f, const py::object& x, double alpha) { return op_map(f, x, alpha); },
-      py::arg("function"), py::arg("x"), py::arg("alpha") = 0.0);
   m.def("functions", [] { return function_names(); });
-  m.def("binary", [](const std::string& op, const py::object& a, const py::object& b) {
-    return op_binary(op_named(op), a, b);
-  });
   m.def("logical_not", [](const py::object& x) {
     return apply1(Op::Equal, {cast_arg(to_arg(x, "x"), DType::b8),
                               arg(scalar(0, DType::b8, get_backend("cpu")))});
@@ -233,7 +273,6 @@ void bind_ops(py::module_& m) {
         loose.is_weak() && !is_float(t) ? cast_arg(to_arg(x, "x"), t) : settle(loose, t, "x");
     return y.tensor ? y.tensor : identity(x, py::none());
   });
-  m.def("matmul", [](const py::object& a, const py::object& b) { return op_matmul(a, b); });
   m.def("reduce", &reduce);
   m.def("argmax", &argmax);
   m.def("softmax", [](const py::object& x, const py::object& axis) {
@@ -244,6 +283,7 @@ void bind_ops(py::module_& m) {
   });
   m.def("xent", &xent);
   bind_form_ops(m);
+  bind_short_ops(m);
 }
 
 }  // namespace feedfwd::bindings

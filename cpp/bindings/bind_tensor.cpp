@@ -1,4 +1,5 @@
 // Tensor and Variable: attributes, conversion, operators.
+#include "entry.h"
 #include "gil.h"
 #include "ops.h"
 
@@ -27,52 +28,54 @@ py::object single(const T& self, const char* what) {
   return to_numpy(self).attr("item")();
 }
 
-using Binary = Tensor (*)(const py::object&, const py::object&);
 template <Op op>
-Tensor forward(const py::object& a, const py::object& b) {
-  return op_binary(op, a, b);
+PyObject* binary(PyObject* a, PyObject* b) {
+  return enter([&] { return to_python(op_binary(op, a, b)).release().ptr(); });
 }
-template <Op op>
-Tensor reflected(const py::object& a, const py::object& b) {
-  return op_binary(op, b, a);
+
+PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
+  return enter([&] {
+    if (modulus != Py_None) throw TypeError("pow: got a modulus, expected two operands");
+    return to_python(op_binary(Op::Power, a, b)).release().ptr();
+  });
+}
+
+PyObject* matrix_product(PyObject* a, PyObject* b) {
+  return enter([&] { return to_python(op_matmul(a, b)).release().ptr(); });
 }
 
 bool operand_like(const py::object& x) {
   return !x.is_none() && !py::isinstance<py::str>(x) && !py::isinstance<py::dict>(x);
 }
 
+PyObject* compare(PyObject* a, PyObject* b, int how) {
+  // == with something that is no operand (None, a string) is False, as everywhere in Python.
+  if ((how == Py_EQ || how == Py_NE) && !operand_like(py::reinterpret_borrow<py::object>(b)))
+    Py_RETURN_NOTIMPLEMENTED;
+  constexpr Op kOps[] = {Op::Less,     Op::LessEqual, Op::Equal,
+                         Op::NotEqual, Op::Greater,   Op::GreaterEqual};  // as Py_LT, ... stand
+  return enter([&] { return to_python(op_binary(kOps[how], a, b)).release().ptr(); });
+}
+
+// The operators are the type's own slots: Python calls them without a look-up of __add__ and its
+// like.
+void set_slots(PyHeapTypeObject* type) {
+  PyNumberMethods& number = type->as_number;
+  number.nb_add = binary<Op::Add>;
+  number.nb_subtract = binary<Op::Subtract>;
+  number.nb_multiply = binary<Op::Multiply>;
+  number.nb_true_divide = binary<Op::Divide>;
+  number.nb_floor_divide = binary<Op::FloorDivide>;
+  number.nb_remainder = binary<Op::Mod>;
+  number.nb_power = power;
+  number.nb_and = binary<Op::LogicalAnd>;
+  number.nb_or = binary<Op::LogicalOr>;
+  number.nb_matrix_multiply = matrix_product;
+  type->ht_type.tp_richcompare = compare;
+}
+
 template <class Class>
 void bind_operators(Class& cls) {
-  const std::tuple<const char*, const char*, Binary, Binary> arithmetic[] = {
-      {"__add__", "__radd__", forward<Op::Add>, reflected<Op::Add>},
-      {"__sub__", "__rsub__", forward<Op::Subtract>, reflected<Op::Subtract>},
-      {"__mul__", "__rmul__", forward<Op::Multiply>, reflected<Op::Multiply>},
-      {"__truediv__", "__rtruediv__", forward<Op::Divide>, reflected<Op::Divide>},
-      {"__floordiv__", "__rfloordiv__", forward<Op::FloorDivide>, reflected<Op::FloorDivide>},
-      {"__mod__", "__rmod__", forward<Op::Mod>, reflected<Op::Mod>},
-      {"__pow__", "__rpow__", forward<Op::Power>, reflected<Op::Power>},
-      {"__and__", "__rand__", forward<Op::LogicalAnd>, reflected<Op::LogicalAnd>},
-      {"__or__", "__ror__", forward<Op::LogicalOr>, reflected<Op::LogicalOr>},
-  };
-  for (const auto& [name, mirrored, f, r] : arithmetic) cls.def(name, f).def(mirrored, r);
-  const std::pair<const char*, Binary> comparisons[] = {
-      {"__lt__", forward<Op::Less>},
-      {"__le__", forward<Op::LessEqual>},
-      {"__gt__", forward<Op::Greater>},
-      {"__ge__", forward<Op::GreaterEqual>},
-  };
-  for (const auto& [name, f] : comparisons) cls.def(name, f);
-  // == with something that is no operand (None, a string) is False, as everywhere in Python.
-  cls.def("__eq__", [](const py::object& a, const py::object& b) -> py::object {
-    if (!operand_like(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
-    return py::cast(op_binary(Op::Equal, a, b));
-  });
-  cls.def("__ne__", [](const py::object& a, const py::object& b) -> py::object {
-    if (!operand_like(b)) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
-    return py::cast(op_binary(Op::NotEqual, a, b));
-  });
-  cls.def("__matmul__", [](const py::object& a, const py::object& b) { return op_matmul(a, b); });
-  cls.def("__rmatmul__", [](const py::object& a, const py::object& b) { return op_matmul(b, a); });
   cls.def("__neg__", [](const py::object& a) { return op_map("neg", a, 0); });
   cls.def("__pos__", [](const py::object& a) { return a; });
   cls.def("__abs__", [](const py::object& a) { return op_map("abs", a, 0); });
@@ -243,7 +246,8 @@ void bind_groups(py::module_& m) {
 
 void bind_tensor(py::module_& m) {
   auto tensor = py::class_<TensorImpl, Tensor>(
-      m, "Tensor", "Values of one dtype and shape; symbolic while a layer is traced.");
+      m, "Tensor", "Values of one dtype and shape; symbolic while a layer is traced.",
+      py::custom_type_setup(set_slots));
   bind_common<TensorImpl>(tensor);
   tensor.def_property_readonly("kind", [](const TensorImpl& t) {
     return t.kind == TensorImpl::Kind::concrete ? "concrete"
@@ -261,7 +265,8 @@ void bind_tensor(py::module_& m) {
       "A tensor that keeps its place and can be assigned to; a GradientTape watches trainable "
       "ones.\n"
       "A Python float is float32; a NumPy array keeps its dtype.\n\n"
-      ">>> import feedfwd as ff\n>>> w = ff.Variable(5.0)\n>>> float(w.assign_sub(1.5))\n3.5\n");
+      ">>> import feedfwd as ff\n>>> w = ff.Variable(5.0)\n>>> float(w.assign_sub(1.5))\n3.5\n",
+      py::custom_type_setup(set_slots));
   variable.def(py::init(&new_variable), py::arg("initial_value"), py::arg("trainable") = true,
                py::arg("dtype") = py::none(), py::arg("name") = py::none());
   bind_common<VariableImpl>(variable);

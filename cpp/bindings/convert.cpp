@@ -85,6 +85,37 @@ Tensor array_tensor(const py::handle& x, const char* argument, bool python_data)
   return from_array(array, dtype, argument);
 }
 
+PyTypeObject* tensor_type = nullptr;
+PyTypeObject* variable_type = nullptr;
+
+// The owner in an instance of exactly the type that py::class_ made for T.
+template <class T>
+const std::shared_ptr<T>& owner_of(const py::handle& x) {
+  return reinterpret_cast<py::detail::instance*>(x.ptr())
+      ->get_value_and_holder()
+      .template holder<std::shared_ptr<T>>();
+}
+
+// The tensor of an array that needs no other form, by NumPy's structures; null for others.
+Tensor plain_array(const py::handle& x) {
+  const auto& api = py::detail::npy_api::get();
+  constexpr int kPlain =
+      py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  if (!Py_IS_TYPE(x.ptr(), api.PyArray_Type_)) return nullptr;
+  const auto* array = py::detail::array_proxy(x.ptr());
+  if ((array->flags & kPlain) != kPlain || array->nd > kMaxRank) return nullptr;
+  for (const DType t : {DType::f32, DType::f64, DType::i64, DType::i32, DType::b8}) {
+    if (array->descr != numpy_dtype(t).ptr()) continue;
+    ValueType type{t, {}};
+    type.shape.rank = array->nd;
+    for (int i = 0; i < array->nd; ++i)
+      type.shape.dims[static_cast<size_t>(i)] = array->dimensions[i];
+    const auto kept = py::reinterpret_borrow<py::object>(x);
+    return from_host(type, array->data, get_backend("cpu"));
+  }
+  return nullptr;
+}
+
 Arg weak_constant(const py::object& value, DType dtype, const char* argument) {
   const std::shared_ptr<Backend> backend = get_backend("cpu");
   if (dtype == DType::i64 || dtype == DType::i32) {
@@ -180,7 +211,12 @@ DType parse_dtype(const py::handle& x, const char* argument) {
   return *t;
 }
 
-py::dtype numpy_dtype(DType t) { return py::dtype(std::string(name_of(t))); }
+py::dtype numpy_dtype(DType t) {
+  static PyObject* known[std::size(kAll)] = {};  // for good
+  PyObject*& descr = known[static_cast<size_t>(t)];
+  if (!descr) descr = py::dtype(std::string(name_of(t))).release().ptr();
+  return py::reinterpret_borrow<py::dtype>(descr);
+}
 
 py::tuple shape_tuple(const Shape& shape) {
   py::tuple t(shape.rank);
@@ -241,7 +277,10 @@ py::array to_numpy(const VariableImpl& v) {
 }
 
 Loose loosen(const py::handle& x, const char* argument) {
-  if (py::isinstance<TensorImpl>(x)) return {arg(x.cast<Tensor>()), {}};
+  if (Py_IS_TYPE(x.ptr(), tensor_type)) return {arg(owner_of<TensorImpl>(x)), {}};
+  if (Py_IS_TYPE(x.ptr(), variable_type)) return {arg(owner_of<VariableImpl>(x)), {}};
+  if (Tensor plain = plain_array(x)) return {arg(std::move(plain)), {}};
+  if (py::isinstance<TensorImpl>(x)) return {arg(x.cast<Tensor>()), {}};  // of a subclass
   if (py::isinstance<VariableImpl>(x)) return {arg(x.cast<Variable>()), {}};
   if (is_weak_type(x)) return {{}, py::reinterpret_borrow<py::object>(x)};
   if (x.is_none() || py::isinstance<py::str>(x) || py::isinstance<py::bytes>(x) ||
@@ -252,7 +291,7 @@ Loose loosen(const py::handle& x, const char* argument) {
   return {arg(array_tensor(x, argument, python_data)), {}};
 }
 
-DType promote(const std::vector<const Loose*>& operands) {
+DType promote(std::span<const Loose* const> operands) {
   DType strong = DType::b8, weak = DType::b8;
   bool any_strong = false;
   const auto rank = [](DType t) {
@@ -270,20 +309,37 @@ DType promote(const std::vector<const Loose*>& operands) {
   return strong == DType::b8 ? weak : strong;
 }
 
-Arg cast_arg(const Arg& x, DType dtype) {
+Arg cast_arg(Arg x, DType dtype) {
   if (x.type().dtype == dtype) return x;
   Attrs attrs;
   attrs.dtype = dtype;
   return arg(apply1(Op::Cast, {x}, attrs));
 }
 
-Arg settle(const Loose& x, DType dtype, const char* argument) {
-  return x.is_weak() ? weak_constant(x.weak, dtype, argument) : cast_arg(x.arg, dtype);
+Arg settle(Loose x, DType dtype, const char* argument) {
+  return x.is_weak() ? weak_constant(x.weak, dtype, argument) : cast_arg(std::move(x.arg), dtype);
 }
 
 Arg to_arg(const py::handle& x, const char* argument) {
   const Loose loose = loosen(x, argument);
   return loose.is_weak() ? weak_constant(loose.weak, weak_dtype(loose.weak), argument) : loose.arg;
+}
+
+py::object to_python(const Tensor& tensor) {
+  // Nobody else has it, so that no Python object can know it yet.
+  if (tensor.use_count() > 1) return py::cast(tensor);
+  static const py::detail::type_info* const type = py::detail::get_type_info(tensor_type);
+  auto made = py::reinterpret_steal<py::object>(py::detail::make_new_instance(tensor_type));
+  auto* const instance = reinterpret_cast<py::detail::instance*>(made.ptr());
+  instance->owned = true;
+  instance->get_value_and_holder().value_ptr() = tensor.get();
+  type->init_instance(instance, &tensor);
+  return made;
+}
+
+void bind_convert(py::module_&) {
+  tensor_type = reinterpret_cast<PyTypeObject*>(py::type::of<TensorImpl>().ptr());
+  variable_type = reinterpret_cast<PyTypeObject*>(py::type::of<VariableImpl>().ptr());
 }
 
 Arg floating(const Arg& x) { return is_float(x.type().dtype) ? x : cast_arg(x, DType::f32); }

@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "core/tensor.h"
@@ -36,12 +37,14 @@ struct Loose {
 };
 Loose loosen(const py::handle& x, const char* argument);
 // The dtype an op of these computes in (numerics of the package: weak scalars adapt, float64 wins).
-DType promote(const std::vector<const Loose*>& operands);
+DType promote(std::span<const Loose* const> operands);
 // `x` in that dtype: weak scalars become constants, others are cast where they differ.
-Arg settle(const Loose& x, DType dtype, const char* argument);
+Arg settle(Loose x, DType dtype, const char* argument);
+// The Python object of a tensor.
+py::object to_python(const Tensor& tensor);
 // One operand on its own: weak floats are float32, weak ints int32 (int64 where they need it).
 Arg to_arg(const py::handle& x, const char* argument);
-Arg cast_arg(const Arg& x, DType dtype);
+Arg cast_arg(Arg x, DType dtype);
 Arg floating(const Arg& x);  // ints and bools become float32
 
 std::string type_name(const py::handle& x);
@@ -57,6 +60,7 @@ bool is_on_device(const py::object& x);
 Tensor from_device(const py::object& x, const std::string& argument);
 
 void bind_arrays(py::module_& m);
+void bind_convert(py::module_& m);  // behind bind_tensor
 void bind_tensor(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_specs(py::module_& m);

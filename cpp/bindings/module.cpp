@@ -27,6 +27,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   feedfwd::active_isa();  // an unavailable FEEDFWD_ISA is an error here
   bind_arrays(m);
   bind_tensor(m);
+  bind_convert(m);
   bind_ops(m);
   bind_specs(m);
   bind_tape(m);

@@ -30,18 +30,27 @@ Tensor op_map(const std::string& function, const py::handle& x, double alpha) {
   attrs.fn = function_id(function);
   attrs.f[0] = alpha;
   Arg operand = to_arg(x, "x");
-  static const std::set<std::string> exact = {"neg", "abs", "sign", "square"};
-  const DType t = operand.type().dtype;
-  if (t == DType::b8 && exact.count(function))
-    operand = cast_arg(operand, DType::i32);
-  else if (!is_float(t) && !exact.count(function))
-    operand = cast_arg(operand, DType::f32);
+  if (const DType t = operand.type().dtype; !is_float(t)) {
+    static const std::set<std::string> exact = {"neg", "abs", "sign", "square"};
+    const bool is_exact = exact.count(function) > 0;
+    if (!is_exact || t == DType::b8)
+      operand = cast_arg(operand, is_exact ? DType::i32 : DType::f32);
+  }
   return apply1(Op::Map, {operand}, attrs);
 }
 
+std::vector<Arg> both(Arg a, Arg b) {
+  std::vector<Arg> args;
+  args.reserve(2);
+  args.push_back(std::move(a));
+  args.push_back(std::move(b));
+  return args;
+}
+
 Tensor op_binary(Op op, const py::handle& a, const py::handle& b) {
-  const Loose x = loosen(a, "left operand"), y = loosen(b, "right operand");
-  DType t = promote({&x, &y});
+  Loose x = loosen(a, "left operand"), y = loosen(b, "right operand");
+  const Loose* const operands[] = {&x, &y};
+  DType t = promote(operands);
   const bool logical = op == Op::LogicalAnd || op == Op::LogicalOr;
   const bool comparison = op == Op::Equal || op == Op::NotEqual;
   if (logical)
@@ -50,7 +59,8 @@ Tensor op_binary(Op op, const py::handle& a, const py::handle& b) {
     t = t == DType::f64 ? DType::f64 : DType::f32;
   else if (t == DType::b8 && !comparison)
     t = DType::i32;
-  return apply1(op, {settle(x, t, "left operand"), settle(y, t, "right operand")});
+  Arg left = settle(std::move(x), t, "left operand");
+  return apply1(op, both(std::move(left), settle(std::move(y), t, "right operand")));
 }
 
 namespace {
@@ -76,13 +86,14 @@ Arg reshaped(const Arg& x, const Shape& shape) {
 }  // namespace
 
 Tensor op_matmul(const py::handle& a, const py::handle& b) {
-  const Loose x = loosen(a, "x1"), y = loosen(b, "x2");
-  const DType t = promote({&x, &y});
+  Loose x = loosen(a, "x1"), y = loosen(b, "x2");
+  const Loose* const operands[] = {&x, &y};
+  const DType t = promote(operands);
   if (x.is_weak() || y.is_weak())
     throw std::invalid_argument("matmul: got a scalar, expected arrays of at least one axis");
   if (!is_float(t))
     throw TypeError(std::string("matmul: got ") + name_of(t) + ", expected float32 or float64");
-  Arg left = settle(x, t, "x1"), right = settle(y, t, "x2");
+  Arg left = settle(std::move(x), t, "x1"), right = settle(std::move(y), t, "x2");
   const Shape sa = left.type().shape, sb = right.type().shape;
   if (sa.rank == 0 || sb.rank == 0 || sb.rank > 2)
     throw std::invalid_argument("matmul: got shapes " + sa.str() + " and " + sb.str() +
@@ -97,13 +108,13 @@ Tensor op_matmul(const py::handle& a, const py::handle& b) {
     for (int i = 0; i < sa.rank - 1; ++i) flat.dims[0] = checked_mul(flat.dims[0], sa[i]);
     left = reshaped(left, flat);
   }
-  const Factor fa = factor(left), fb = factor(right);
+  Factor fa = factor(std::move(left)), fb = factor(std::move(right));
   const Shape& shape_b = fb.arg.type().shape;
   Attrs attrs;
   attrs.i[0] = fa.transposed;
   attrs.i[1] = fb.transposed;
   attrs.i[2] = fb.arg.variable && !fa.transposed && shape_b[fb.transposed ? 0 : 1] <= 4;
-  Tensor c = apply1(Op::Matmul, {fa.arg, fb.arg}, attrs);
+  Tensor c = apply1(Op::Matmul, both(std::move(fa.arg), std::move(fb.arg)), attrs);
   if (sa.rank == 2 && sb.rank == 2) return c;
   Shape result;  // NumPy's: leading axes of a, then the columns of b
   result.batch = sa.batch && sa.rank > 1;

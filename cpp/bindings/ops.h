@@ -7,6 +7,8 @@
 namespace feedfwd::bindings {
 
 Tensor op_map(const std::string& function, const py::handle& x, double alpha);
+// The operands of an op with two.
+std::vector<Arg> both(Arg a, Arg b);
 Tensor op_binary(Op op, const py::handle& a, const py::handle& b);
 Tensor op_matmul(const py::handle& a, const py::handle& b);
 Tensor op_transpose(const Arg& x, const py::object& axes);

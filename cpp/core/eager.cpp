@@ -41,12 +41,6 @@ std::vector<Tensor> trace(TraceImpl& into, Op op, const std::vector<Arg>& inputs
   return out;
 }
 
-Form form_of(const TensorImpl& t) { return {t.type, t.row_stride}; }
-
-Ref ref_of(const View& view, char* data) {
-  return {data, view.rows, view.cols, view.row_stride, view.col_stride, view.dtype};
-}
-
 // Whether it takes longer than letting go of the interpreter and taking it back. A matrix product
 // counts its shorter axes too.
 bool is_long(Op op, const std::vector<ValueType>& in, const std::vector<ValueType>& out) {
@@ -71,29 +65,81 @@ std::shared_ptr<Backend> bring_together(std::vector<Tensor>& in) {
   return backend;
 }
 
-std::vector<Tensor> compute(Op op, std::vector<Tensor>& in, const Attrs& attrs) {
-  const std::shared_ptr<Backend> backend = bring_together(in);
+// What is the same in every call of an op with attributes on operands of these forms.
+struct Prepared {
+  Op op;
+  Attrs attrs;
+  std::vector<Form> in;
+  std::vector<ValueType> results, temporaries;
+  int alias;
+  bool is_long;
+  std::vector<Instr> instrs;
+  std::vector<std::pair<View::Of, int>> memory;  // of all their operands, in order
+
+  bool is_for(Op other, const Attrs& its, const std::vector<Tensor>& operands) const {
+    if (other != op || operands.size() != in.size() || !(its == attrs)) return false;
+    for (size_t k = 0; k < in.size(); ++k)
+      if (operands[k]->row_stride != in[k].row_stride || !(operands[k]->type == in[k].type))
+        return false;
+    return true;
+  }
+};
+
+std::unique_ptr<Prepared> prepare(Op op, const Attrs& attrs, const std::vector<Tensor>& in) {
+  auto p = std::make_unique<Prepared>();
+  p->op = op;
+  p->attrs = attrs;
   std::vector<ValueType> types;
-  std::vector<Form> in_forms, out_forms;
   for (const Tensor& t : in) {
     types.push_back(t->type);
-    in_forms.push_back(form_of(*t));
+    p->in.push_back({t->type, t->row_stride});
   }
-  const std::vector<ValueType> results = infer(op, types, attrs);
-  for (const ValueType& type : results) out_forms.push_back(dense(type));
-  const Lowered lowered = lower(op, attrs, in_forms, out_forms);
+  p->results = infer(op, types, attrs);
+  std::vector<Form> out;
+  for (const ValueType& type : p->results) out.push_back(dense(type));
+  Lowered lowered = lower(op, attrs, p->in, out);
+  p->alias = lowered.alias;
+  p->is_long = is_long(op, types, p->results);
+  const auto ref = [&](const View& v) {
+    p->memory.emplace_back(v.of, v.index);
+    return Ref{nullptr, v.rows, v.cols, v.row_stride, v.col_stride, v.dtype};
+  };
+  for (const LoweredInstr& l : lowered.instrs) {
+    Instr& instr = p->instrs.emplace_back(Instr{l.op, l.attrs, {}, {}, 0});
+    for (const View& v : l.in) instr.in.push_back(ref(v));
+    for (const View& v : l.out) instr.out.push_back(ref(v));
+  }
+  p->temporaries = std::move(lowered.temporaries);
+  return p;
+}
 
+// What this thread prepared last, by a hash: a loop makes the same calls again and again.
+std::unique_ptr<Prepared>& place_for(Op op, const Attrs& attrs, const std::vector<Tensor>& in) {
+  constexpr size_t kPlaces = 64;
+  thread_local std::unique_ptr<Prepared> places[kPlaces];
+  uint64_t hash = static_cast<uint64_t>(op) + 64u * attrs.fn;
+  const auto mix = [&](int64_t x) {
+    hash = (hash ^ static_cast<uint64_t>(x)) * 0x9E3779B97F4A7C15u;
+  };
+  for (int k = 0; k < 3; ++k) mix(attrs.i[static_cast<size_t>(k)]);
+  for (const Tensor& t : in) mix(t->type.shape.dims[0] + 31 * t->row_stride);
+  return places[hash >> 58];
+}
+
+std::vector<Tensor> run_prepared(Prepared& p, const std::vector<Tensor>& in,
+                                 const std::shared_ptr<Backend>& backend) {
   std::vector<Tensor> out;
-  if (lowered.alias >= 0 && in[lowered.alias]->reads == nullptr) {
-    auto same = std::make_shared<TensorImpl>(*in[lowered.alias]);
-    same->type = results[0];
-    same->row_stride = results[0].shape.view_cols().n;
+  out.reserve(p.results.size());
+  if (p.alias >= 0 && in[p.alias]->reads == nullptr) {
+    auto same = std::make_shared<TensorImpl>(*in[p.alias]);
+    same->type = p.results[0];
+    same->row_stride = p.results[0].shape.view_cols().n;
     out.push_back(std::move(same));
     return out;
   }
-  for (const ValueType& type : results) out.push_back(concrete_like(type, backend));
-  if (lowered.alias >= 0) {  // of a variable's memory, which may change: a copy
-    const TensorImpl& from = *in[lowered.alias];
+  for (const ValueType& type : p.results) out.push_back(concrete_like(type, backend));
+  if (p.alias >= 0) {  // of a variable's memory, which may change: a copy
+    const TensorImpl& from = *in[p.alias];
     Ref flat{from.storage.data(), {1}, {from.type.shape.count()}, 0, 1, from.type.dtype};
     Ref to = flat;
     to.data = out[0]->storage.data();
@@ -102,19 +148,30 @@ std::vector<Tensor> compute(Op op, std::vector<Tensor>& in, const Attrs& attrs) 
     return out;
   }
   std::vector<Tensor> temporaries;
-  for (const ValueType& type : lowered.temporaries)
-    temporaries.push_back(concrete_like(type, backend));
-  const Released free(is_long(op, types, results));
-  const auto data = [&](const View& v) {
-    const auto& from = v.of == View::Of::input ? in : v.of == View::Of::output ? out : temporaries;
-    return ref_of(v, from[v.index]->storage.data());
+  for (const ValueType& type : p.temporaries) temporaries.push_back(concrete_like(type, backend));
+  const Released free(p.is_long);
+  auto where = p.memory.begin();
+  const auto place = [&](Ref& ref) {
+    const auto [of, index] = *where++;
+    const auto& from = of == View::Of::input ? in : of == View::Of::output ? out : temporaries;
+    ref.data = from[static_cast<size_t>(index)]->storage.data();
   };
-  for (const LoweredInstr& l : lowered.instrs) {
-    Instr instr{l.op, l.attrs, {}, {}, 0};
-    for (const View& v : l.in) instr.in.push_back(data(v));
-    for (const View& v : l.out) instr.out.push_back(data(v));
+  for (Instr& instr : p.instrs) {
+    for (Ref& ref : instr.in) place(ref);
+    for (Ref& ref : instr.out) place(ref);
     backend->run(instr);
   }
+  return out;
+}
+
+std::vector<Tensor> compute(Op op, std::vector<Tensor>& in, const Attrs& attrs) {
+  const std::shared_ptr<Backend> backend = bring_together(in);
+  std::unique_ptr<Prepared>& place = place_for(op, attrs, in);
+  // Taken out meanwhile: a signal handler may compute within this call.
+  std::unique_ptr<Prepared> prepared = std::move(place);
+  if (!prepared || !prepared->is_for(op, attrs, in)) prepared = prepare(op, attrs, in);
+  std::vector<Tensor> out = run_prepared(*prepared, in, backend);
+  place = std::move(prepared);
   return out;
 }
 
@@ -148,7 +205,7 @@ std::vector<Tensor> apply(Op op, const std::vector<Arg>& inputs, const Attrs& at
 }
 
 Tensor apply1(Op op, const std::vector<Arg>& inputs, const Attrs& attrs) {
-  return apply(op, inputs, attrs).front();
+  return std::move(apply(op, inputs, attrs).front());
 }
 
 void assign(const Variable& variable, const Arg& value) {

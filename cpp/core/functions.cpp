@@ -29,11 +29,11 @@ const Facts& facts(FunctionId fn) {
 }  // namespace
 
 FunctionId function_id(const std::string& name) {
-  std::string known;
   for (size_t k = 0; k < std::size(kFacts); ++k) {
     if (name == kFacts[k].name) return static_cast<FunctionId>(k);
-    known += (k > 0 ? ", " : "") + std::string(kFacts[k].name);
   }
+  std::string known;
+  for (const Facts& f : kFacts) known += (known.empty() ? "" : ", ") + std::string(f.name);
   throw std::invalid_argument("function '" + name + "' came, one of " + known + " expected");
 }
 

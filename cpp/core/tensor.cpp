@@ -50,6 +50,7 @@ Hold hold(const std::vector<Arg>& read, const std::vector<Variable>& written) {
   };
   for (;;) {
     const std::vector<Claim> wanted = claims();
+    if (wanted.empty()) return {};
     Hold held(wanted);
     if (!held.waited()) return held;
     // pack() may have put a variable under another guard meanwhile.

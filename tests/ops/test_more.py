@@ -180,3 +180,35 @@ def test_traced_equals_eager(name: str, dtype: str) -> None:
         got = program.predict(arrays)[0]
         assert got.shape == want.shape and got.dtype == want.dtype
         assert got.tobytes() == want.tobytes()
+
+
+def test_calls_that_differ_in_attributes_alone():
+    """What is kept from one eager call for the next is not mistaken for another's."""
+    a = np.arange(12, dtype=np.float32).reshape(3, 4) - 5
+    t = ff.ops.convert_to_tensor(a)
+    for _ in range(2):
+        for slope in (0.1, 0.5):
+            found = ff.activations.leaky_relu(t, slope).numpy()
+            assert np.array_equal(found, np.where(a < 0, np.float32(slope) * a, a))
+        for dtype in ("int32", "float64", "bool"):
+            assert np.array_equal(ff.ops.cast(t, dtype).numpy(), a.astype(dtype))
+        for shape in ((4, 3), (2, 6), (12,)):
+            assert np.array_equal(ff.ops.reshape(t, shape).numpy(), a.reshape(shape))
+        for stop in (1, 2, 3):
+            assert np.array_equal(t[:, :stop].numpy(), a[:, :stop])
+        for axis in (0, 1, None):
+            assert np.array_equal(ff.ops.sum(t, axis=axis).numpy(), a.sum(axis=axis))
+
+
+def test_calls_that_differ_in_memory_alone():
+    """A Variable's rows are padded, a Tensor's are not; shapes that share a first axis."""
+    rng = np.random.default_rng(0)
+    a = rng.integers(-8, 8, (3, 5)).astype(np.float32)
+    b = rng.integers(-8, 8, (5, 6)).astype(np.float32)
+    for _ in range(2):
+        for left in (ff.ops.convert_to_tensor(a), ff.Variable(a), a):
+            for right in (ff.ops.convert_to_tensor(b), ff.Variable(b), b):
+                assert np.array_equal(ff.ops.matmul(left, right).numpy(), a @ b)
+            for other in (a, a[:, :1], a[:1], a.astype(np.float64), np.int64(2)):
+                assert np.array_equal(ff.ops.add(left, other).numpy(), a + other)
+                assert np.array_equal(ff.ops.add(other, left).numpy(), a + other)
