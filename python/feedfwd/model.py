@@ -153,9 +153,12 @@ class Model(Layer):
         else:
             arrays, rebuild = data.split_inputs(x, self._input_count(), self._input_names, "x")
             for i, array in enumerate(arrays):
+                wanted = self._input_dtype(i)
+                if array.dtype == wanted == self.dtype:
+                    continue  # nothing to cast, so nothing that could not be held
                 data.check_values(array, self.dtype, "x", False)
                 with _core.FloatState():
-                    arrays[i] = array.astype(self._input_dtype(i), copy=False)
+                    arrays[i] = array.astype(wanted, copy=False)
             x = rebuild([_core.convert(a) for a in arrays])
         positions = iter(range(1000))
 
@@ -164,7 +167,7 @@ class Model(Layer):
             if self._input_shapes is not None and i < len(self._input_shapes):
                 data.check_features(t, self._input_shapes[i], "x")
             wanted = self._input_dtype(i)
-            return t if str(t.dtype) == wanted else _core.cast(t, wanted)
+            return t if t.dtype == wanted else _core.cast(t, wanted)
 
         return super()._prepare((replace(x, SYMBOLS, cast), *args[1:]), kwargs)
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from feedfwd import _core
 from feedfwd.arguments import shown
-from feedfwd.layers import configs, tracking, tree
+from feedfwd.layers import calling, configs, tracking, tree
 from feedfwd.layers.checks import (
     check_dtype,
     check_shape,
@@ -315,8 +315,6 @@ class Layer:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Build at the first call, then ``call``; arrays become Tensors, ``training`` is passed."""
-        from feedfwd.layers import calling
-
         self._check_init()
         return calling.call_layer(self, args, kwargs)
 

@@ -27,39 +27,40 @@ def call_layer(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         layer._take_parent(outer)
     args, kwargs = layer._prepare(args, kwargs)
     if outer is None and not state.now.scratch and not layer._settled:
-        return _first_call(layer, args, kwargs, training if takes else None)
-    return _run(layer, args, kwargs, training if takes else None)
+        return _first_call(layer, args, kwargs, takes, training)
+    return _run(layer, args, kwargs, takes, training)
 
 
 def _first_call(
-    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], takes: bool, training: bool
 ) -> Any:
     """One thread builds; the others wait."""
     with locking.building():
         if layer._settled:
-            return _run(layer, args, kwargs, training)
+            return _run(layer, args, kwargs, takes, training)
         try_settle(layer, args, kwargs)
-        result = _run(layer, args, kwargs, training)
+        result = _run(layer, args, kwargs, takes, training)
         if not layer._settled:
             finish(layer)
         return result
 
 
-def _run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+def _run(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], takes: bool, training: bool
+) -> Any:
     given = {k: v for k, v in kwargs.items() if k != "training"}
-    flag = layer._call_training(args, kwargs)[1]
 
     def built_and_called() -> Any:
         if not layer.built:
             build(layer, args, given)
-        if training is not None and not any(isinstance(a, bool) for a in args[1:]):
+        if takes and not any(isinstance(a, bool) for a in args[1:]):
             given["training"] = training
         return layer.call(*args, **given)
 
     meter = state.now.meter
     first_node = 0 if meter is None else len(meter.trace)
     try:
-        result = run_layer(layer, flag, built_and_called)
+        result = run_layer(layer, training, built_and_called)
         if meter is not None:
             meter.note(layer, first_node, result)
         if state.now.scratch:
