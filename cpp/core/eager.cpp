@@ -1,6 +1,8 @@
 // apply(): where an op goes. Functional operands make a description, traced ones a graph node,
 // concrete ones values.
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <string>
 
 #include "core/host.h"
@@ -77,7 +79,11 @@ struct Prepared {
   std::vector<std::pair<View::Of, int>> memory;  // of all their operands, in order
 
   bool is_for(Op other, const Attrs& its, const std::vector<Tensor>& operands) const {
-    if (other != op || operands.size() != in.size() || !(its == attrs)) return false;
+    // Of equal numbers that are not the same, -0 and +0, ops may make different bits.
+    using Bits = std::array<uint64_t, 2>;
+    if (other != op || operands.size() != in.size() || !(its == attrs) ||
+        std::bit_cast<Bits>(its.f) != std::bit_cast<Bits>(attrs.f))
+      return false;
     for (size_t k = 0; k < in.size(); ++k)
       if (operands[k]->row_stride != in[k].row_stride || !(operands[k]->type == in[k].type))
         return false;

@@ -18,8 +18,8 @@ namespace feedfwd {
   return {rows * part / parts, rows * (part + 1) / parts, 0, cols};
 }
 
-// How the parts share an instruction's result: as its kernel likes, or as all other instructions that
-// say the same, rows or columns, so that a part finds what it needs where it has left it.
+// How the parts share an instruction's result: as its kernel likes, or as all other instructions
+// that say the same, rows or columns, so that a part finds what it needs where it has left it.
 enum class Split : uint8_t { free, rows, columns };
 
 // One part's share of an instruction. `after`, where it is not null, is called for every rectangle

@@ -28,8 +28,8 @@ class CpuCode : public Code {
     BoundOp op;
     RectKernel rect = nullptr;
     Kernel whole = nullptr;
-    int fused = 0;            // how many of the units that follow work on this one's rectangles
-    bool solo = true;         // worker 0 alone
+    int fused = 0;     // how many of the units that follow work on this one's rectangles
+    bool solo = true;  // worker 0 alone
     Split split = Split::free;
     bool barrier = false;     // wait for all before it
     bool see_record = false;  // after that wait: learn whether the loss was finite

@@ -42,8 +42,8 @@ inline constexpr int64_t kBlockBytes = 384 * 1024;
 inline constexpr int64_t kBlockBytes = 256 * 1024;
 #endif
 inline constexpr int64_t kBlockColumnBytes = 2048;  // of a row of C in a block: for L1
-inline constexpr int64_t kBlockRows = 1440;         // of A: what packing B again costs is lost there
-inline constexpr int64_t kSmallBytes = 32 * 1024;   // a B that stays in L1 as it is
+inline constexpr int64_t kBlockRows = 1440;        // of A: what packing B again costs is lost there
+inline constexpr int64_t kSmallBytes = 32 * 1024;  // a B that stays in L1 as it is
 inline constexpr int64_t kEpilogueBytes = 8 * 1024;
 // Tiles whose rows of A are packed together: whole cache lines of a transposed A.
 inline constexpr int64_t kGroupTiles = (48 + kTileRows - 1) / kTileRows;
@@ -117,8 +117,8 @@ struct Tiles {
   int64_t row(int64_t i) const { return i * height - most(i - tall, 0); }
 };
 
-// What one part does: blocks of rows; in each the chunks of k; in each blocks of columns, whose B is
-// packed and meets the rows tile by tile.
+// What one part does: blocks of rows; in each the chunks of k; in each blocks of columns, whose B
+// is packed and meets the rows tile by tile.
 template <class T>
 class GemmPart {
  public:
@@ -227,9 +227,7 @@ class GemmPart {
     t.ldc = g_.ldc;
     const AForm form = pack_a_ || g_.trans_a ? kAByStep : kAByRow;
     t.step = pack_a_ ? rows : g_.lda;
-    t.a = pack_a_       ? packed
-          : g_.trans_a ? g_.a + k0 * g_.lda + r.row0
-                       : g_.a + r.row0 * g_.lda + k0;
+    t.a = pack_a_ ? packed : g_.trans_a ? g_.a + k0 * g_.lda + r.row0 : g_.a + r.row0 * g_.lda + k0;
     t.c = g_.c + r.row0 * g_.ldc + r.col0;
     t.b = pack_b_ ? packed_b_ : g_.b + k0 * g_.ldb + r.col0;
     t.ldb = g_.ldb;

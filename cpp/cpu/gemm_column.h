@@ -66,8 +66,8 @@ FF_INLINE void column_groups(const GemmArgs<T>& g, int64_t row, int64_t rows) {
       const int steps = static_cast<int>(least(end - k, size));
 #pragma GCC unroll 2
       for (int i = 0; i < Groups; ++i) {
-        acc[i] = column_rest(acc[i], a + i * size * g.lda, g.lda,
-                             i + 1 < Groups ? size : last_rows, b, stride, steps);
+        acc[i] = column_rest(acc[i], a + i * size * g.lda, g.lda, i + 1 < Groups ? size : last_rows,
+                             b, stride, steps);
       }
       a += size;
       b += size * stride;

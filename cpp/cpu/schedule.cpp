@@ -2,8 +2,8 @@
 // the batch's rows: the same worker has the same rows from the first gather to the gradient of the
 // first hidden layer, and needs nobody for that. So instructions are put into phases: between two
 // barriers stands everything whose conflicts are with itself, row by row. Layers with many
-// weights are shared by columns instead: a worker then has the same weights in each step, forward and
-// in their update, and only rows go from one to the other.
+// weights are shared by columns instead: a worker then has the same weights in each step, forward
+// and in their update, and only rows go from one to the other.
 #include <algorithm>
 
 #include "cpu/code.h"

@@ -101,10 +101,12 @@ class Product {
     op_.i[2] = lanes;
   }
   int64_t scratch_bytes(const Kernels& isa) const { return isa.scratch_bytes(op_, 1, 1); }
-  void run(const Kernels& isa, void* scratch, int part, int parts,
-           decltype(KernelCall::after) after, void* context) const {
+  // A part's share as `how` says; how.op and how.state are set here.
+  void run(const Kernels& isa, KernelCall how) const {
     const StepState state;
-    isa.whole(op_)({&op_, &state, part, parts, false, scratch, after, context});
+    how.op = &op_;
+    how.state = &state;
+    isa.whole(op_)(how);
   }
 
  private:
@@ -136,7 +138,8 @@ class Case {
     }
   }
 
-  void check(const Kernels& isa, bool trans_a, bool trans_b, int parts, int64_t gap) {
+  void check(const Kernels& isa, bool trans_a, bool trans_b, int parts, int64_t gap,
+             Split split = Split::free) {
     Matrix<T> c(s_.m, s_.n, gap, 32, guard());
     std::vector<int> finished(s_.m * s_.n, 0);
     Watch watch{this, &c, &finished};
@@ -146,15 +149,16 @@ class Case {
     const auto bytes = p.scratch_bytes(isa);
     for (int part = parts - 1; part >= 0; --part) {
       std::vector<T> scratch(bytes / sizeof(T), guard());
-      p.run(isa, scratch.data(), part, parts, &Watch::tile, &watch);
+      p.run(isa, {nullptr, nullptr, part, parts, split, scratch.data(), &Watch::tile, &watch});
     }
     bool good = watch.good && untouched(c);
     for (int count : finished) good = good && count == 1;
     ++(good ? passed : failed);
     if (!good) {
-      std::printf("FAILED %s f%d m %ld n %ld k %ld trans %d %d lanes %d parts %d\n", isa.name,
-                  static_cast<int>(8 * sizeof(T)), static_cast<long>(s_.m), static_cast<long>(s_.n),
-                  static_cast<long>(s_.k), trans_a, trans_b, lanes_, parts);
+      std::printf("FAILED %s f%d m %ld n %ld k %ld trans %d %d lanes %d parts %d split %d\n",
+                  isa.name, static_cast<int>(8 * sizeof(T)), static_cast<long>(s_.m),
+                  static_cast<long>(s_.n), static_cast<long>(s_.k), trans_a, trans_b, lanes_, parts,
+                  static_cast<int>(split));
     }
   }
 
@@ -206,16 +210,18 @@ class Case {
 
 constexpr int kParts[] = {1, 2, 3, 4, 7};
 
-// All transposes; the number of parts changes from call to call unless all are asked for.
+// All transposes; the number of parts changes from call to call unless all are asked for, and so
+// does the way they share.
 template <class T>
 void check_gemm(const std::vector<const Kernels*>& isas, Size s, bool all_parts) {
-  static unsigned turn = 0;
+  static unsigned turn = 0, splits = 0;
   Case<T> one(s, false, static_cast<uint64_t>(s.m * 1009 + s.n * 31 + s.k));
   for (const Kernels* isa : isas) {
     for (int form = 0; form < 4; ++form) {
       for (size_t i = 0; i < (all_parts ? std::size(kParts) : 1); ++i) {
         const int parts = kParts[all_parts ? i : turn++ % std::size(kParts)];
-        one.check(*isa, form & 1, form & 2, parts, turn % 3);
+        const auto split = static_cast<Split>(splits++ % 3);
+        one.check(*isa, form & 1, form & 2, parts, turn % 3, split);
       }
     }
   }
@@ -254,6 +260,8 @@ void check_type(const std::vector<const Kernels*>& isas) {
   }
   // More than one block of columns; rows that alias in the cache; nothing to add or to do.
   check_gemm<T>(isas, {50, 530, 385}, false);
+  check_gemm<T>(isas, {1443, 144, 390}, false);  // several blocks of rows
+  check_gemm<T>(isas, {1500, 530, 3}, false);
   check_gemm<T>(isas, {29, 600, 7}, true);
   check_gemm<T>(isas, {31, 100, 509}, true);
   for (Size s : {Size{5, 7, 0}, {0, 7, 5}, {5, 0, 7}, {0, 0, 0}}) check_gemm<T>(isas, s, true);

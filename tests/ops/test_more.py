@@ -190,6 +190,9 @@ def test_calls_that_differ_in_attributes_alone():
         for slope in (0.1, 0.5):
             found = ff.activations.leaky_relu(t, slope).numpy()
             assert np.array_equal(found, np.where(a < 0, np.float32(slope) * a, a))
+        for zero in (0.0, -0.0):  # equal, but not the same
+            found = ff.activations.leaky_relu(t, zero).numpy()
+            assert np.signbit(found[0, 0]) == np.signbit(np.float32(zero) * a[0, 0])
         for dtype in ("int32", "float64", "bool"):
             assert np.array_equal(ff.ops.cast(t, dtype).numpy(), a.astype(dtype))
         for shape in ((4, 3), (2, 6), (12,)):

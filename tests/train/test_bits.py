@@ -77,6 +77,33 @@ def test_one_hash_in_twenty_processes():
     assert hashes == {(GOLDEN["float32"], GOLDEN["float64"])}
 
 
+def wide_run(dtype, threads, optimizer):
+    """Weights after a run whose first layers are shared by columns, with a ragged last batch."""
+    ff.set_num_threads(threads)
+    try:
+        draw = _core.draw
+        x = draw("normal", (45, 300), 0.0, 1.0, 6, 0, 0)
+        y = np.floor(draw("uniform", (45,), 0.0, 7.0, 6, 0, 4)).astype(np.int64)
+        hidden = [ff.layers.Dense(w, activation="relu") for w in (288, 288)]
+        hidden.insert(1, ff.layers.Dropout(0.3))
+        layers = [ff.Input((300,)), *hidden, ff.layers.Dense(7)]
+        model = ff.Sequential(layers, seed=5, dtype=dtype)
+        loss = ff.losses.SparseCategoricalCrossentropy(from_logits=True)
+        trainer = ff.Trainer(model, optimizer=OPTIMIZERS[optimizer](), loss=loss)
+        trainer.fit(x, y, batch_size=16, epochs=4, verbose=0)
+        return b"".join(np.ascontiguousarray(w).tobytes() for w in model.get_weights())
+    finally:
+        ff.set_num_threads(2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "global_clipnorm"])
+def test_wide_layers_have_the_same_bits_for_every_thread_count(dtype, optimizer):
+    alone = wide_run(dtype, 1, optimizer)
+    for threads in (2, 3, 5):
+        assert wide_run(dtype, threads, optimizer) == alone
+
+
 OPTIMIZERS = {
     "sgd": lambda: ff.optimizers.SGD(0.05),
     "momentum": lambda: ff.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
