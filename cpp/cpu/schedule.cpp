@@ -85,6 +85,8 @@ int64_t pitch_of_rows(const BoundRef& r) {
   return lies ? r.col_stride : 0;
 }
 
+}  // namespace
+
 // How the parts have shares of an operand; none: any part may touch all of it.
 struct Shares {
   int64_t pitch = 0;    // bytes between what belongs to one of the batch's rows and to the next
@@ -94,6 +96,8 @@ struct Shares {
   bool operator==(const Shares&) const = default;
   bool none() const { return pitch == 0 && columns == 0; }
 };
+
+namespace {
 
 Shares shares_of(const BoundOp& op, int operand, Split split, int64_t capacity) {
   const BoundRef &r = op.in[operand], &out = op.out[0];  // the outputs follow the inputs

@@ -286,7 +286,7 @@ void check_special(const std::vector<const Kernels*>& isas) {
       Matrix<T> c(4, 1, 0, 0, T(1));
       const Product<T> p(a, false, b, false, c, lanes == 1);
       std::vector<T> scratch(p.scratch_bytes(*isa) / sizeof(T));
-      p.run(*isa, scratch.data(), 0, 1, nullptr, nullptr);
+      p.run(*isa, {nullptr, nullptr, 0, 1, Split::free, scratch.data(), nullptr, nullptr});
       const T* got = c.data();
       const bool good = got[0] == 0 && !std::signbit(got[0]) && got[1] == 0 && std::isnan(got[2]) &&
                         got[3] == T(-0.5);
