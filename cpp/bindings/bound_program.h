@@ -24,7 +24,10 @@ struct Cursor {
   }
   double mean() const {
     const FloatState nearest;
-    return total / static_cast<double>(std::max<int64_t>(rows, 1));
+    // Volatile: the compiler knows of no rounding mode and would divide before it is set.
+    const volatile double sum = total;
+    const volatile double quotient = sum / static_cast<double>(std::max<int64_t>(rows, 1));
+    return quotient;
   }
 };
 
