@@ -7,16 +7,12 @@
 
 namespace feedfwd::FF_ISA {
 
-template <class F, class... Of>
-inline constexpr bool kIsOneOf = (__is_same(F, Of) || ...);
-
 // y = f(x; alpha) for a function of core/math/functions.h.
 template <class Fn, class T>
 struct MapOf {
   using Scalar = T;
   static constexpr int inputs = 1;
-  static constexpr bool brief = kIsOneOf<Fn, math::Neg, math::Abs, math::Sign, math::Square,
-                                         math::Sqrt, math::Floor, math::Relu, math::LeakyRelu>;
+  static constexpr bool brief = requires { Fn::brief_value; };
   Vec<T> alpha;
 
   FF_INLINE MapOf(const BoundOp& op, const StepState&) : alpha(static_cast<T>(op.f[0])) {}
@@ -28,10 +24,7 @@ template <class Fn, class T>
 struct MapGradOf {
   using Scalar = T;
   static constexpr int inputs = 2;
-  static constexpr bool brief =
-      kIsOneOf<Fn, math::Neg, math::Abs, math::Sign, math::Square, math::Sqrt, math::Exp,
-               math::Expm1, math::Log, math::Log1p, math::Tanh, math::Floor, math::Sigmoid,
-               math::Relu, math::LeakyRelu, math::Elu>;
+  static constexpr bool brief = requires { Fn::brief_slope; };
   Vec<T> alpha;
 
   FF_INLINE MapGradOf(const BoundOp& op, const StepState&) : alpha(static_cast<T>(op.f[0])) {}

@@ -26,50 +26,67 @@ namespace feedfwd::math {
 #define FF_VALUE     \
   template <class V> \
   static FF_HD V f(V x, [[maybe_unused]] V p)
+// A hint: a few instructions, worth a loop of its own for each form of operand.
+#define FF_BRIEF_VALUE static constexpr bool brief_value = true;
+#define FF_BRIEF_SLOPE static constexpr bool brief_slope = true;
 #define FF_SLOPE     \
   template <class V> \
   static FF_HD V df([[maybe_unused]] V s, [[maybe_unused]] V p)
 
 FF_FUNCTION(Neg, "neg", false, true)
+FF_BRIEF_VALUE
+FF_BRIEF_SLOPE
 FF_VALUE { return -x; }
 FF_SLOPE { return splat<V>(-1.0); }
 };
 FF_FUNCTION(Abs, "abs", false, true)
+FF_BRIEF_VALUE
+FF_BRIEF_SLOPE
 FF_VALUE { return magnitude(x); }
 FF_SLOPE { return sign(s); }
 }
 ;
 FF_FUNCTION(Sign, "sign", false, true)
+FF_BRIEF_VALUE
+FF_BRIEF_SLOPE
 FF_VALUE { return sign(x); }
 FF_SLOPE { return splat<V>(0.0); }
 }
 ;
 FF_FUNCTION(Square, "square", false, true)
+FF_BRIEF_VALUE
+FF_BRIEF_SLOPE
 FF_VALUE { return x * x; }
 FF_SLOPE { return s + s; }
 }
 ;
 FF_FUNCTION(Sqrt, "sqrt", true, false)
+FF_BRIEF_VALUE
+FF_BRIEF_SLOPE
 FF_VALUE { return sqrt(x); }
 FF_SLOPE { return splat<V>(0.5) / s; }
 }
 ;
 FF_FUNCTION(Exp, "exp", true, false)
+FF_BRIEF_SLOPE
 FF_VALUE { return exp(x); }
 FF_SLOPE { return s; }
 }
 ;
 FF_FUNCTION(Expm1, "expm1", true, false)
+FF_BRIEF_SLOPE
 FF_VALUE { return expm1(x); }
 FF_SLOPE { return s + splat<V>(1.0); }
 }
 ;
 FF_FUNCTION(Log, "log", false, false)
+FF_BRIEF_SLOPE
 FF_VALUE { return log(x); }
 FF_SLOPE { return splat<V>(1.0) / s; }
 }
 ;
 FF_FUNCTION(Log1p, "log1p", false, false)
+FF_BRIEF_SLOPE
 FF_VALUE { return log1p(x); }
 FF_SLOPE { return splat<V>(1.0) / (splat<V>(1.0) + s); }
 }
@@ -85,6 +102,7 @@ FF_SLOPE { return -sin(s); }
 }
 ;
 FF_FUNCTION(Tanh, "tanh", true, false)
+FF_BRIEF_SLOPE
 FF_VALUE { return tanh(x); }
 FF_SLOPE { return splat<V>(1.0) - s * s; }
 }
@@ -100,28 +118,36 @@ FF_SLOPE { return splat<V>(-1.1283791670955126) * exp(-(s * s)); }
 }
 ;
 FF_FUNCTION(Floor, "floor", false, false)
+FF_BRIEF_VALUE
+FF_BRIEF_SLOPE
 FF_VALUE { return floor(x); }
 FF_SLOPE { return splat<V>(0.0); }
 }
 ;
 FF_FUNCTION(Sigmoid, "sigmoid", true, false)
+FF_BRIEF_SLOPE
 FF_VALUE { return sigmoid(x); }
 FF_SLOPE { return s * (splat<V>(1.0) - s); }
 }
 ;
 // NaN passes; the derivative at 0 is 0.
 FF_FUNCTION(Relu, "relu", true, false)
+FF_BRIEF_VALUE
+FF_BRIEF_SLOPE
 FF_VALUE { return select(splat<V>(0.0) > x, splat<V>(0.0), x); }
 FF_SLOPE { return select(s > splat<V>(0.0), splat<V>(1.0), splat<V>(0.0)); }
 }
 ;
 FF_FUNCTION(LeakyRelu, "leaky_relu", false, false)
+FF_BRIEF_VALUE
+FF_BRIEF_SLOPE
 FF_VALUE { return select(splat<V>(0.0) > x, p * x, x); }
 FF_SLOPE { return select(splat<V>(0.0) > s, p, splat<V>(1.0)); }
 }
 ;
 // Clevert, Unterthiner and Hochreiter, 2016.
 FF_FUNCTION(Elu, "elu", true, false)
+FF_BRIEF_SLOPE
 FF_VALUE { return select(splat<V>(0.0) > x, p * expm1(x), x); }
 FF_SLOPE { return select(s > splat<V>(0.0), splat<V>(1.0), s + p); }
 }
@@ -172,6 +198,8 @@ FF_SLOPE { return sigmoid(s); }
 
 #undef FF_FUNCTION
 #undef FF_VALUE
+#undef FF_BRIEF_VALUE
+#undef FF_BRIEF_SLOPE
 #undef FF_SLOPE
 
 }  // namespace feedfwd::math
