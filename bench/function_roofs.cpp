@@ -1,0 +1,128 @@
+// The inner loops of activations and of Adam, for function_roofs.py: assembly with marks round each
+// loop's body where FF_MARKS is defined, else a program that times them in the first-level cache.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+#include "core/math/functions.h"
+#include "core/math/optimizers.h"
+#include "core/step.h"
+#include "cpu/burn.h"
+
+namespace feedfwd::FF_ISA {
+
+constexpr int64_t kCount = 2048;  // numbers: each array has 8 KB
+
+#ifdef FF_MARKS
+#define FF_BEGIN(name) asm volatile("# BEGIN " name)
+#define FF_END asm volatile("# END")
+#else
+#define FF_BEGIN(name)
+#define FF_END
+#endif
+
+#define FF_LOOP(name, Fn)                                             \
+  __attribute__((noinline)) void loop_##name(float* const* p) {       \
+    const Vec<float> alpha(0.2f);                                     \
+    for (int64_t i = 0; i < kCount; i += Vec<float>::size) {          \
+      FF_BEGIN(#name);                                                \
+      math::Fn::f(Vec<float>::load(p[0] + i), alpha).store(p[1] + i); \
+      FF_END;                                                         \
+    }                                                                 \
+  }
+FF_LOOP(relu, Relu)
+FF_LOOP(exp, Exp)
+FF_LOOP(sigmoid, Sigmoid)
+FF_LOOP(tanh, Tanh)
+FF_LOOP(gelu, Gelu)
+FF_LOOP(softplus, Softplus)
+FF_LOOP(silu, Silu)
+FF_LOOP(elu, Elu)
+
+// What a division and a square root take by themselves, at their most.
+__attribute__((noinline)) void loop_divide(float* const* p) {
+  for (int64_t i = 0; i < kCount; i += Vec<float>::size)
+    (Vec<float>::load(p[0] + i) / Vec<float>::load(p[2] + i)).store(p[1] + i);
+}
+__attribute__((noinline)) void loop_root(float* const* p) {
+  for (int64_t i = 0; i < kCount; i += Vec<float>::size)
+    sqrt(Vec<float>::load(p[2] + i)).store(p[1] + i);
+}
+
+__attribute__((noinline)) void loop_adam(float* const* p) {
+  double numbers[kStepScalars] = {};
+  const double hyper[math::kMaxHyper] = {0.9, 0.999, 1e-7, 0, 0};
+  math::Adam::scalars(hyper, 1e-3, 3, numbers);
+  Vec<float> k[kStepScalars];
+  for (int n = 0; n < kStepScalars; ++n) k[n] = Vec<float>(static_cast<float>(numbers[n]));
+  for (int64_t i = 0; i < kCount; i += Vec<float>::size) {
+    FF_BEGIN("adam");
+    Vec<float> w = Vec<float>::load(p[1] + i);
+    Vec<float> s[2] = {Vec<float>::load(p[2] + i), Vec<float>::load(p[3] + i)};
+    math::Adam::update(w, Vec<float>::load(p[0] + i), s, k, 0);
+    w.store(p[1] + i);
+    s[0].store(p[2] + i);
+    s[1].store(p[3] + i);
+    FF_END;
+  }
+}
+
+}  // namespace feedfwd::FF_ISA
+
+#ifndef FF_MARKS
+namespace {
+
+using namespace feedfwd::FF_ISA;
+
+struct Loop {
+  const char* name;
+  void (*run)(float* const*);
+};
+constexpr Loop kLoops[] = {
+    {"relu", loop_relu},     {"exp", loop_exp},   {"sigmoid", loop_sigmoid},
+    {"tanh", loop_tanh},     {"gelu", loop_gelu}, {"softplus", loop_softplus},
+    {"divide", loop_divide}, {"root", loop_root}, {"silu", loop_silu},
+    {"elu", loop_elu},       {"adam", loop_adam},
+};
+
+template <class F>
+double seconds(F work) {
+  const auto begun = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+}
+
+}  // namespace
+
+// Lines "name cycles": of one vector, at the pace at which the core makes two fma a cycle. Each
+// loop takes turns with fma alone, so that a core that others slow down is slowed down in both.
+int main() {
+  constexpr int kTurns = 400, kCalls = 8;
+  constexpr int64_t kSteps = 4000;
+  float* p[4];
+  for (float*& a : p) {
+    a = static_cast<float*>(std::aligned_alloc(64, kCount * sizeof(float)));
+    if (!a) return 1;
+  }
+  for (const Loop& loop : kLoops) {
+    double best = 1e300, best_fma = 1e300, sum = 0;
+    int64_t operations = 0;
+    for (int turn = 0; turn < kTurns; ++turn) {
+      for (int64_t i = 0; i < kCount; ++i) {
+        p[0][i] = static_cast<float>(i % 977) * 0.01f - 4.9f;
+        p[1][i] = p[2][i] = p[3][i] = 0.01f;
+      }
+      const double fma = seconds([&] { operations = burn<float>(kSteps, &sum); });
+      const double own = seconds([&] {
+        for (int call = 0; call < kCalls; ++call) loop.run(p);
+      });
+      best = own < best ? own : best;
+      best_fma = fma < best_fma ? fma : best_fma;
+    }
+    const double vectors = static_cast<double>(kCalls * kCount / Vec<float>::size);
+    const double fma_cycles = static_cast<double>(operations) / (4.0 * Vec<float>::size);
+    std::printf("%s %.2f %g\n", loop.name, best / vectors / (best_fma / fma_cycles), sum);
+  }
+  return 0;
+}
+#endif
