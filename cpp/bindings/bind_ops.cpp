@@ -213,12 +213,16 @@ void bind_form_ops(py::module_& m) {
 // Ops whose arithmetic may take less than pybind11's dispatch.
 
 void expect_arguments(const char* name, Py_ssize_t came, Py_ssize_t least, Py_ssize_t most) {
-  if (came < least || came > most)
-    throw TypeError(std::string(name) + ": got " + std::to_string(came) + " arguments, expected " +
-                    std::to_string(most));
+  if (came >= least && came <= most) return;
+  const std::string wanted = least < most ? std::to_string(least) + " or " : std::string();
+  throw TypeError(std::string(name) + ": got " + std::to_string(came) + " arguments, expected " +
+                  wanted + std::to_string(most));
 }
 
-std::string text(PyObject* x) { return py::reinterpret_borrow<py::object>(x).cast<std::string>(); }
+std::string text(PyObject* x) {
+  if (!PyUnicode_Check(x)) throw TypeError("name: got " + type_name(x) + ", expected a string");
+  return py::reinterpret_borrow<py::object>(x).cast<std::string>();
+}
 
 PyObject* short_matmul(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return enter([&] {

@@ -16,6 +16,7 @@ struct Predict {
   PyObject object;
   vectorcallfunc call;
   PyObject* method;
+  PyObject* weak;  // references
 };
 
 PyTypeObject* program_type = nullptr;
@@ -37,7 +38,8 @@ py::object predict_quickly(PyObject* model, PyObject* x) {
   if (!Py_IS_TYPE(program, program_type) ||
       !attribute(model, structure_name).is(py::handle(PyTuple_GET_ITEM(quick.ptr(), 0))))
     return {};
-  return held_in<BoundProgram>(program)->predict_one(x);
+  BoundProgram* const held = held_in<BoundProgram>(program);
+  return held ? held->predict_one(x) : py::object();
 }
 
 PyObject* call_predict(PyObject* self, PyObject* const* args, size_t flagged, PyObject* names) {
@@ -68,6 +70,8 @@ PyObject* get_of_method(PyObject* self, void* name) {
                                 static_cast<const char*>(name));
 }
 
+PyObject* repr(PyObject* self) { return PyObject_Repr(reinterpret_cast<Predict*>(self)->method); }
+
 // Pickled and copied by its name, as the method would be.
 PyObject* reduce(PyObject* self, PyObject*) {
   return PyObject_GetAttrString(reinterpret_cast<Predict*>(self)->method, "__qualname__");
@@ -87,6 +91,7 @@ int clear(PyObject* self) {
 void deallocate(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
+  PyObject_ClearWeakRefs(self);
   clear(self);
   type->tp_free(self);
   Py_DECREF(type);
@@ -95,6 +100,7 @@ void deallocate(PyObject* self) {
 PyTypeObject* make_type() {
   static PyMemberDef members[] = {
       {"__vectorcalloffset__", T_PYSSIZET, offsetof(Predict, call), READONLY, nullptr},
+      {"__weaklistoffset__", T_PYSSIZET, offsetof(Predict, weak), READONLY, nullptr},
       {"__wrapped__", T_OBJECT_EX, offsetof(Predict, method), READONLY, nullptr},
       {}};
   static char doc[] = "__doc__", module[] = "__module__";
@@ -104,6 +110,7 @@ PyTypeObject* make_type() {
   static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {}};
   static PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                                 {Py_tp_descr_get, reinterpret_cast<void*>(bind_to)},
+                                {Py_tp_repr, reinterpret_cast<void*>(repr)},
                                 {Py_tp_getattro, reinterpret_cast<void*>(get)},
                                 {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
                                 {Py_tp_clear, reinterpret_cast<void*>(clear)},
@@ -133,6 +140,7 @@ void bind_predict(py::module_& m) {
     if (!made) throw py::error_already_set();
     made->call = call_predict;
     made->method = py::object(method).release().ptr();
+    made->weak = nullptr;
     PyObject_GC_Track(made);
     return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(made));
   });

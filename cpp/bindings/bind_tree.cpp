@@ -7,8 +7,16 @@
 namespace feedfwd::bindings {
 namespace {
 
-// What may be gone through while other threads change `x`: itself, where Python has its lock.
+// What may be gone through while other threads change `x`: itself, where Python has its lock. A
+// class of one's own may go through its items in an order of its own (OrderedDict does).
 py::object steady(py::handle x) {
+  const bool plain =
+      PyDict_CheckExact(x.ptr()) || PyList_CheckExact(x.ptr()) || PyTuple_CheckExact(x.ptr());
+  if (!plain) {
+    PyObject* items = PyDict_Check(x.ptr()) ? PyMapping_Values(x.ptr()) : PySequence_List(x.ptr());
+    if (!items) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(items);
+  }
 #ifdef Py_GIL_DISABLED
   PyObject* copy = PyDict_Check(x.ptr()) ? PyDict_Copy(x.ptr()) : PySequence_Tuple(x.ptr());
   if (!copy) throw py::error_already_set();
@@ -76,9 +84,9 @@ class Scan {
       found.variables.append(py::handle(x));
     } else if (is_layer(x)) {
       if (seen.insert(x).second) found.layers.push_back(py::reinterpret_borrow<py::object>(x));
-    } else if (PyList_Check(x) || PyTuple_Check(x)) {
+    } else if (PyList_Check(x) || PyTuple_Check(x) || (PyDict_Check(x) && !PyDict_CheckExact(x))) {
       const Deeper guard;
-      const py::object items = steady(x);
+      const py::object items = steady(x);  // a list or a tuple
       for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.ptr()); ++i)
         look(PySequence_Fast_GET_ITEM(items.ptr(), i), found, seen);
     } else if (PyDict_Check(x)) {

@@ -91,9 +91,9 @@ PyTypeObject* variable_type = nullptr;
 // The owner in an instance of exactly the type that py::class_ made for T.
 template <class T>
 const std::shared_ptr<T>& owner_of(const py::handle& x) {
-  return reinterpret_cast<py::detail::instance*>(x.ptr())
-      ->get_value_and_holder()
-      .template holder<std::shared_ptr<T>>();
+  auto held = reinterpret_cast<py::detail::instance*>(x.ptr())->get_value_and_holder();
+  if (!held.holder_constructed()) throw TypeError(type_name(x) + ": its __init__ was not called");
+  return held.template holder<std::shared_ptr<T>>();
 }
 
 // The tensor of an array that needs no other form, by NumPy's structures; null for others.

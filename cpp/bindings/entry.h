@@ -26,7 +26,8 @@ PyObject* enter(F f) {
   return nullptr;
 }
 
-// The C++ object in an instance of exactly the type that py::class_ made for T.
+// The C++ object in an instance of exactly the type that py::class_ made for T; null where its
+// __init__ was not called.
 template <class T>
 T* held_in(PyObject* instance) {
   return static_cast<T*>(

@@ -1,5 +1,6 @@
 """Layer: building, tracking, drawing, the training flag, configs and copies."""
 
+import collections
 import copy
 
 import feedfwd as ff
@@ -354,3 +355,46 @@ def test_what_a_layer_holds_is_found_wherever_it_is_and_once():
     object.__setattr__(holder, "c", endless)
     with pytest.raises(RecursionError, match="made of"):
         holder._flatten()
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_build_that_is_interrupted_leaves_no_weights(after):
+    """The next call builds the layer anew, with the weights of one that was never interrupted."""
+    whole = ff.Sequential([ff.layers.Dense(3)], seed=1)
+    whole(np.ones((2, 4)))
+    calls = []
+
+    class Stopped(ff.layers.Dense):
+        def add_weight(self, *args, **kwargs):
+            variable = super().add_weight(*args, **kwargs)
+            calls.append(variable)
+            if len(calls) == after:
+                raise KeyboardInterrupt
+            return variable
+
+    model = ff.Sequential([Stopped(3)], seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        model(np.ones((2, 4)))
+    layer = model.layers[-1]
+    assert layer.get_weights() == [] and not layer.built
+    model(np.ones((2, 4)))
+    assert [w.shape for w in model.get_weights()] == [(4, 3), (3,)]
+    for a, b in zip(model.get_weights(), whole.get_weights(), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_parts_in_a_dict_of_ones_own_order():
+    parts = collections.OrderedDict(a=ff.layers.Dense(2), b=ff.layers.Dense(3))
+    parts.move_to_end("a")
+
+    class Two(ff.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.parts = parts
+
+        def call(self, x):
+            return self.parts["a"](self.parts["b"](x))
+
+    layer = Two()
+    layer(np.ones((1, 4)))
+    assert [v.shape for v in layer.variables] == [(4, 3), (3,), (3, 2), (2,)]

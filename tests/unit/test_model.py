@@ -9,6 +9,7 @@ import weakref
 import feedfwd as ff
 import numpy as np
 import pytest
+from feedfwd import _core
 
 X = np.random.default_rng(0).normal(size=(300, 3))
 
@@ -429,3 +430,21 @@ def test_the_short_way_of_predict_sees_every_change():
     assert chain.predict(x).shape == chain.predict(x).shape == (4, 2)
     chain.add(ff.layers.Dense(7))
     assert chain.predict(x).shape == (4, 7)
+
+
+def test_predict_is_like_a_method():
+    model = ff.Sequential([ff.Input((2,)), ff.layers.Dense(1)], seed=0)
+    assert weakref.WeakMethod(model.predict)() == model.predict
+    assert weakref.ref(ff.Model.predict)() is ff.Model.predict
+    assert repr(ff.Model.predict).startswith("<function Model.predict at ")
+
+
+def test_what_was_made_without_init_is_an_error():
+    for kind in (ff.Variable, _core.Tensor):
+        with pytest.raises(TypeError, match="__init__"):
+            _ = kind.__new__(kind) + 1
+    model = ff.Sequential([ff.Input((2,)), ff.layers.Dense(1)], seed=0)
+    x = np.ones((1, 2), np.float32)
+    want = model.predict(x)
+    model._quick = model._structure, _core.Program.__new__(_core.Program)
+    assert model.predict(x).tobytes() == want.tobytes()

@@ -55,12 +55,21 @@ def training_default(call: Callable[..., Any]) -> tuple[bool, bool]:
 
 
 def mark_built(build: Callable[..., Any]) -> Callable[..., Any]:
-    """`build`, noting that it ran."""
+    """`build`, noting that it ran; one that does not come to its end leaves the layer as it was."""
 
     @functools.wraps(build)
     def wrapped(self: Layer, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
-        result = build(self, input_shape, *args, **kwargs)
-        self.built = True
+        self._check_init()
+        attributes, weights, counters = dict(self.__dict__), [*self._weights], [*self._counters]
+        try:
+            result = build(self, input_shape, *args, **kwargs)
+            self.built = True
+        except BaseException:  # a signal's too: the next call builds it again
+            self.__dict__.clear()
+            self.__dict__.update(attributes)
+            self._weights[:], self._counters[:] = weights, counters
+            self._changed()
+            raise
         return result
 
     return wrapped
