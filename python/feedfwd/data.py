@@ -65,7 +65,8 @@ def to_array(value: Any, argument: str) -> Array:
         ValueError: a scalar.
     """
     if _core.is_plain(value):
-        return value  # type: ignore[no-any-return]
+        plain: Array = value
+        return plain
     array = to_numbers(value, argument)
     if array.ndim == 0:
         raise ValueError(f"{argument}: got a scalar, expected an array with one row per sample")

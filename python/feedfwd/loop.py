@@ -67,7 +67,8 @@ def output_shape(
     kinds = tuple([(a.shape[1:], a.dtype) for a in inputs])
     structure, seen, known = model._known_shape
     if structure is model._structure and seen == kinds:
-        return known  # type: ignore[no-any-return]
+        last: tuple[int | None, ...] = known
+        return last
     outputs = run_scratch(lambda t: model(rebuild(model._trace_inputs(t, inputs))))
     found = list(inside(outputs, (_core.Tensor, _core.Variable)))
     if len(found) != 1:
