@@ -46,24 +46,35 @@ void update_rect(const BoundOp& op, const StepState& state, Rect rect) {
   const Rect q = flattened(op, state, rect, 1);
   const int64_t n = q.col1 - q.col0;
   const int slots = Slots >= 0 ? Slots : op.outputs - 1;
+  // Loops of a known length are unrolled, so that v stays in registers.
+  constexpr int last = Slots >= 0 ? Slots : math::kMaxSlots;
   for (int64_t r = q.row0; r < q.row1; ++r) {
     Reader<T> gradient;
     gradient.start(op.in[0], r, q.col0);
     T* p[1 + math::kMaxSlots];
     for (int k = 0; k <= slots; ++k) p[k] = at<T>(op.out[k], r, q.col0);
-    Vec<T> v[1 + math::kMaxSlots];
     int64_t i = 0;
     for (; i + size <= n; i += size) {
       prefetch_to_write(p[0] + i + kUpdateAhead * size);
-      for (int k = 0; k <= slots; ++k) v[k] = Vec<T>::load(p[k] + i);
+      Vec<T> v[1 + math::kMaxSlots];
+#pragma GCC unroll 4
+      for (int k = 0; k <= last; ++k)
+        if (k <= slots) v[k] = Vec<T>::load(p[k] + i);
       numbers.template apply<Optimizer, Plain, Flags>(v[0], gradient.get(i), v + 1);
-      for (int k = 0; k <= slots; ++k) v[k].store(p[k] + i);
+#pragma GCC unroll 4
+      for (int k = 0; k <= last; ++k)
+        if (k <= slots) v[k].store(p[k] + i);
     }
     if (i < n) {
       const int left = static_cast<int>(n - i);
-      for (int k = 0; k <= slots; ++k) v[k] = Vec<T>::load(p[k] + i, left);
+      Vec<T> v[1 + math::kMaxSlots];
+#pragma GCC unroll 4
+      for (int k = 0; k <= last; ++k)
+        if (k <= slots) v[k] = Vec<T>::load(p[k] + i, left);
       numbers.template apply<Optimizer, Plain, Flags>(v[0], gradient.get(i, left), v + 1);
-      for (int k = 0; k <= slots; ++k) v[k].store(p[k] + i, left);
+#pragma GCC unroll 4
+      for (int k = 0; k <= last; ++k)
+        if (k <= slots) v[k].store(p[k] + i, left);
     }
   }
 }
