@@ -90,32 +90,52 @@ FF_INLINE void pack_rows(T* to, int64_t width, const T* from, int64_t ld, int64_
   }
 }
 
-// As pack_rows, for panels of `width` columns whose results lie one behind the other. A row is read
-// along all of them, as it lies in memory. Spoils nothing behind its end.
-template <class T>
-FF_INLINE void pack_panels(T* to, int64_t width, const T* from, int64_t ld, int64_t panels,
-                           int64_t k) {
-  constexpr int64_t size = Vec<T>::size;
-  const int64_t whole = width / size * size;
-  const int rest = static_cast<int>(width - whole);
-  for (int64_t kk = 0; kk < k; ++kk) {
-    const bool inside = (k - kk) * width - whole >= size;  // a whole vector stays in the panel
-    const T* source = from + kk * ld;
-    T* target = to + kk * width;
+// pack_panels for panels of so many whole vectors and, or not, a rest.
+template <class T, int Whole, bool Rest>
+FF_INLINE void pack_panels_of(T* to, int64_t width, const T* from, int64_t ld, int64_t panels,
+                              int64_t k) {
+  constexpr int64_t size = Vec<T>::size, group = 4;
+  const int rest = static_cast<int>(width - Whole * size);
+  for (int64_t k0 = 0; k0 < k; k0 += group) {
+    const int64_t count = k - k0 < group ? k - k0 : group;
+    const int64_t ahead = k - k0 < 2 * group ? 0 : group * ld;
+    const T* source = from + k0 * ld;
+    T* target = to + k0 * width;
     for (int64_t p = 0; p < panels; ++p) {
-      for (int64_t j = 0; j < whole; j += size) Vec<T>::load(source + j).store(target + j);
-      if (rest > 0) {
-        const Vec<T> v = Vec<T>::load(source + whole, rest);
-        if (inside) {
-          v.store(target + whole);
-        } else {
-          v.store(target + whole, rest);
+      for (int64_t i = 0; i < count; ++i) {
+        const T* row = source + i * ld;
+        T* packed = target + i * width;
+        __builtin_prefetch(row + ahead);
+#pragma GCC unroll 4
+        for (int j = 0; j < Whole; ++j) Vec<T>::load(row + j * size).store(packed + j * size);
+        if constexpr (Rest) {
+          const Vec<T> v = Vec<T>::load(row + Whole * size, rest);
+          if ((k - k0 - i) * width - Whole * size >= size) {  // a vector stays in the panel
+            v.store(packed + Whole * size);
+          } else {
+            v.store(packed + Whole * size, rest);
+          }
         }
       }
       source += width;
       target += width * k;
     }
   }
+}
+
+// As pack_rows, for panels of `width` columns whose results lie one behind the other. Rows go in
+// groups, panel by panel, so that both sides are touched in runs; the next group is asked for
+// meanwhile, since no processor foresees that order. Spoils nothing behind its end. Panels have at
+// most `Whole` whole vectors: eight rows of doubles in vectors of two.
+template <class T, int Whole = 4>
+void pack_panels(T* to, int64_t width, const T* from, int64_t ld, int64_t panels, int64_t k) {
+  if constexpr (Whole > 0) {
+    if (width < Whole * Vec<T>::size)
+      return pack_panels<T, Whole - 1>(to, width, from, ld, panels, k);
+    if (width % Vec<T>::size == 0)
+      return pack_panels_of<T, Whole, false>(to, width, from, ld, panels, k);
+  }
+  pack_panels_of<T, Whole, true>(to, width, from, ld, panels, k);
 }
 
 // A block of up to Vec::size columns j and steps kk, memory along k: from[j * ld + kk].

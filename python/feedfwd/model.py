@@ -15,7 +15,7 @@ from feedfwd.layers.checks import SYMBOLS, to_tensors
 from feedfwd.layers.tracking import holds, inside, replace, state
 from feedfwd.random import check_seed
 
-PREDICT_ROWS = {"cpu": 256, "cuda": 8192}  # at once; the bits do not depend on it
+PREDICT_ROWS = {"cpu": 512, "cuda": 8192}  # at once; the bits do not depend on it
 _CACHED_PROGRAMS = 16
 
 
@@ -211,7 +211,7 @@ class Model(Layer):
 
         Args:
             x: one array (rows first); a list or dict of them where the model has several inputs.
-            batch_size: rows computed at once, at most and by default 256, on a GPU 8,192; the bits
+            batch_size: rows computed at once, at most and by default 512, on a GPU 8,192; the bits
                 do not depend on it.
             verbose: accepted for Keras' sake; predicting shows nothing.
 
