@@ -38,8 +38,31 @@ class Words {
   uint32_t words_[4];
 };
 
+// A word, and the row it was drawn for in the lower half: in their order no two are alike.
+using Keyed = uint64_t;
+constexpr int64_t kMostRows = int64_t{1} << 32;
+
 // So few that clearing a radix sort's counts would take longer than sorting by comparison.
 constexpr int64_t kFewRows = 256;
+
+// Radix sort by word, least significant digit first: stable, so that the rows of a word keep their
+// order, and several times faster than comparing.
+void sort_by_word(std::vector<Keyed>& rows) {
+  constexpr int kBits = 11, kDigits = 1 << kBits, kPasses = 3;
+  const auto digit = [](Keyed row, int pass) {
+    return (row >> (32 + kBits * pass)) & (kDigits - 1);
+  };
+  std::array<std::array<int64_t, kDigits>, kPasses> start{};
+  for (const Keyed row : rows) {
+    for (int pass = 0; pass < kPasses; ++pass) ++start[pass][digit(row, pass)];
+  }
+  std::vector<Keyed> sorted(rows.size());
+  for (int pass = 0; pass < kPasses; ++pass) {
+    std::exclusive_scan(start[pass].begin(), start[pass].end(), start[pass].begin(), int64_t{0});
+    for (const Keyed row : rows) sorted[start[pass][digit(row, pass)]++] = row;
+    rows.swap(sorted);
+  }
+}
 
 }  // namespace
 
@@ -73,32 +96,18 @@ std::vector<int64_t> shuffled(int64_t n, uint64_t seed, uint32_t epoch) {
   if (n < 0) {
     throw std::invalid_argument("shuffled: n = " + std::to_string(n) + " came, n >= 0 expected");
   }
+  if (n > kMostRows) throw std::length_error("shuffled: n = " + std::to_string(n) + " came");
   Words words(seed, epoch, stream_of(0, Purpose::shuffle));
+  std::vector<Keyed> rows(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) rows[i] = Keyed{words.next()} << 32 | static_cast<Keyed>(i);
   if (n <= kFewRows) {
-    std::array<uint64_t, kFewRows> keyed;
-    const auto end = keyed.begin() + n;
-    for (auto at = keyed.begin(); at != end; ++at)
-      *at = (uint64_t{words.next()} << 32) | static_cast<uint64_t>(at - keyed.begin());
-    std::sort(keyed.begin(), end);
-    std::vector<int64_t> order(static_cast<size_t>(n));
-    std::transform(keyed.begin(), end, order.begin(),
-                   [](uint64_t k) { return static_cast<int64_t>(k & 0xffffffff); });
-    return order;
+    std::sort(rows.begin(), rows.end());
+  } else {
+    sort_by_word(rows);
   }
-  std::vector<uint32_t> keys(static_cast<size_t>(n));
-  for (uint32_t& key : keys) key = words.next();
-  std::vector<int64_t> order(static_cast<size_t>(n)), sorted(order.size());
-  std::iota(order.begin(), order.end(), int64_t{0});
-  // Radix sort, least significant digit first: stable, and several times faster than comparing.
-  constexpr int kBits = 11, kDigits = 1 << kBits;
-  for (int shift = 0; shift < 32; shift += kBits) {
-    std::array<int64_t, kDigits + 1> start{};
-    const auto digit = [&](int64_t i) { return (keys[i] >> shift) & (kDigits - 1); };
-    for (int64_t i = 0; i < n; ++i) ++start[digit(i) + 1];
-    for (int d = 0; d < kDigits; ++d) start[d + 1] += start[d];
-    for (int64_t i : order) sorted[start[digit(i)]++] = i;
-    order.swap(sorted);
-  }
+  std::vector<int64_t> order(rows.size());
+  std::transform(rows.begin(), rows.end(), order.begin(),
+                 [](Keyed row) { return static_cast<int64_t>(row & 0xffffffff); });
   return order;
 }
 

@@ -15,14 +15,27 @@ struct DropoutStream {
 
   // w >> 8 of columns 64 group .. 64 group + 63 of a row.
   FF_INLINE void draw(int64_t row, int64_t group, uint32_t* u) const {
+    using Words = IntVec<float>;
     // A multiple of 16, so that adding the lane never carries into the high half.
     const uint64_t block = 16 * static_cast<uint64_t>(row * groups + group);
-    const Words16 counter[4] = {Words16::iota(static_cast<uint32_t>(block)),
-                                Words16(static_cast<uint32_t>(block >> 32)), Words16(step),
-                                Words16(stream)};
-    Words16 words[4];
-    math::philox4x32(counter, seed, words);
-    for (int j = 0; j < 4; ++j) (words[j] >> 8).store(u + 16 * j);
+    for (int lane = 0; lane < 16; lane += Words::size) {
+      const Words counter[4] = {Words::iota(static_cast<uint32_t>(block) + static_cast<uint32_t>(lane)),
+                                Words(static_cast<uint32_t>(block >> 32)), Words(step),
+                                Words(stream)};
+      Words words[4];
+      math::philox4x32(counter, seed, words);
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) (words[j] >> 8).store(u + 16 * j + lane);
+    }
+  }
+};
+
+// The elements whose word is at least the threshold, times the scale; the rest +0.
+template <class T>
+struct Kept {
+  Vec<T> threshold, scale;
+  FF_INLINE Vec<T> operator()(Vec<T> x, const uint32_t* words) const {
+    return select(Vec<T>::from_words(words) >= threshold, x * scale, Vec<T>(T(0)));
   }
 };
 
@@ -36,11 +49,11 @@ void dropout_rect(const BoundOp& op, const StepState& state, Rect q) {
                              static_cast<uint32_t>(op.i[1]), (width + kGroup - 1) / kGroup};
   // u = (w >> 8) 2^-24 >= rate, compared in float64 and exactly, whatever T is.
   const double least = op.f[0] * 0x1p24;
-  const Vec<T> threshold(static_cast<T>(__builtin_ceil(least)));
-  const Vec<T> scale(static_cast<T>(1.0 / (1.0 - op.f[0])));
+  const Kept<T> kept{Vec<T>(static_cast<T>(__builtin_ceil(least))),
+                     Vec<T>(static_cast<T>(1.0 / (1.0 - op.f[0])))};
   // An element has its place in the whole batch, whatever shard it is in.
   const int64_t base = out.rows_batch ? out.rows_n * state.row_base : 0;
-  uint32_t u[kGroup];
+  uint32_t u[kGroup + size] = {};  // a last vector may begin at any of its columns
   for (int64_t r = q.row0; r < q.row1; ++r) {
     for (int64_t c = q.col0; c < q.col1;) {
       const int64_t group = c / kGroup;
@@ -49,14 +62,13 @@ void dropout_rect(const BoundOp& op, const StepState& state, Rect q) {
       Reader<T> x;
       x.start(op.in[0], r, c);
       T* y = at<T>(out, r, c);
-      const uint32_t* first = u + (c - group * kGroup);
+      const uint32_t* words = u + (c - group * kGroup);
       const int64_t n = end - c;
-      for (int64_t i = 0; i < n; i += size) {
-        const int count = static_cast<int>(smaller(size, n - i));
-        uint32_t some[size] = {};
-        __builtin_memcpy(some, first + i, static_cast<size_t>(count) * sizeof(uint32_t));
-        const Vec<T> kept = x.get(i, count) * scale;
-        select(Vec<T>::from_words(some) >= threshold, kept, Vec<T>(T(0))).store(y + i, count);
+      int64_t i = 0;
+      for (; i + size <= n; i += size) kept(x.get(i), words + i).store(y + i);
+      if (i < n) {
+        const int left = static_cast<int>(n - i);
+        kept(x.get(i, left), words + i).store(y + i, left);
       }
       c = end;
     }

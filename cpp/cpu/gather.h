@@ -17,7 +17,8 @@ FF_INLINE void convert_row(const char* x, To* y, int64_t n) {
 }
 
 // Rows in a random order are no pattern that a processor foresees; longer ones it catches up with.
-constexpr int64_t kGatherAheadBytes = 8192;
+// So many bytes are asked for ahead, in rows of at most that many.
+constexpr int64_t kGatherAheadBytes = 2048, kGatherRowBytes = 8192;
 
 template <class From, class To>
 void gather(const KernelCall& c) {
@@ -32,10 +33,12 @@ void gather(const KernelCall& c) {
     return data + from * in.row_stride * static_cast<int64_t>(sizeof(From));
   };
   const int64_t bytes = cols * static_cast<int64_t>(sizeof(From));
-  const bool ahead = s.order && bytes >= 64 && bytes <= kGatherAheadBytes;
+  const int64_t ahead = !s.order || bytes == 0 || bytes > kGatherRowBytes ? rows
+                        : bytes > kGatherAheadBytes / 2                   ? 2
+                                                        : kGatherAheadBytes / bytes;
   for (int64_t r = rows * c.part / c.parts; r < row1; ++r) {
-    if (ahead && r + 2 < row1) {
-      const char* next = row_at(r + 2);
+    if (r + ahead < row1) {
+      const char* next = row_at(r + ahead);
       for (int64_t k = 0; k < bytes; k += 64) __builtin_prefetch(next + k);
     }
     convert_row<From>(row_at(r), at<To>(out, r, 0), cols);

@@ -123,7 +123,9 @@ void sum_rows(const KernelCall& c) {
   const bool partial = c.op->i[3] != 0;  // of a full sum: only the end result loses subnormals
   const Rect q = rows_share(c, rows_of(in, *c.state));
   for (int64_t r = q.row0; r < q.row1; ++r) {
-    const T sum = row_sum<T>(cols, Adding<T>{at<const T>(in, r, 0)});
+    const T* x = at<const T>(in, r, 0);
+    // Of one element, as all lanes give it: -0 becomes +0.
+    const T sum = cols == 1 ? T(0) + *x : row_sum<T>(cols, Adding<T>{x});
     out[r] = partial ? sum : math::keep(sum);
   }
 }

@@ -1,5 +1,5 @@
 // Vectors of one instruction set: Vec<T>, its integers IntVec<T> and comparison results Mask<T>,
-// Pack16<T> (the 16 logical lanes of the reduction rules) and Words16 (16 lanes of uint32).
+// Pack16<T> (the 16 logical lanes of the reduction rules).
 // Everything is in feedfwd::FF_ISA; the same interface exists for scalars in core/math/numeric.h.
 // + - * / and integer arithmetic are the compilers' vector types; what these lack (fma, sqrt,
 // compare, select, partial load and store) each simd_<isa>.h gives as Native<T>.
@@ -102,9 +102,9 @@ struct IntVec {
   FF_INLINE void store(Lane* p) const { __builtin_memcpy(p, &v, sizeof v); }
   // start, start + 1, ...
   static FF_INLINE IntVec iota(Lane start) {
-    IntVec out;
-    for (int i = 0; i < size; ++i) out.v[i] = start + static_cast<Lane>(i);
-    return out;
+    IntVec lanes;
+    for (int i = 0; i < size; ++i) lanes.v[i] = static_cast<Lane>(i);
+    return lanes + IntVec(start);
   }
 
   friend FF_INLINE IntVec operator+(IntVec a, IntVec b) { return wrap(a.v + b.v); }
@@ -271,48 +271,6 @@ struct Pack16 {
       __builtin_memcpy(part, &r, sizeof r);
       return fold<lanes / 2>(join(part[0], part[1]), join);
     }
-  }
-};
-
-// 16 lanes of uint32, for random words.
-struct Words16 {
-  using Lanes = IntVec<float>;
-  static constexpr int registers = 16 / Lanes::size;
-  Lanes v[registers];
-
-  Words16() = default;
-  FF_INLINE explicit Words16(uint32_t x) {
-    for (int r = 0; r < registers; ++r) v[r] = Lanes(x);
-  }
-  static FF_INLINE Words16 iota(uint32_t start) {
-    Words16 out;
-    for (int r = 0; r < registers; ++r) {
-      out.v[r] = Lanes::iota(start + static_cast<uint32_t>(r * Lanes::size));
-    }
-    return out;
-  }
-  FF_INLINE void store(uint32_t* p) const {
-    for (int r = 0; r < registers; ++r) v[r].store(p + r * Lanes::size);
-  }
-  friend FF_INLINE Words16 operator+(Words16 a, Words16 b) {
-    for (int r = 0; r < registers; ++r) a.v[r] = a.v[r] + b.v[r];
-    return a;
-  }
-  friend FF_INLINE Words16 operator^(Words16 a, Words16 b) {
-    for (int r = 0; r < registers; ++r) a.v[r] = a.v[r] ^ b.v[r];
-    return a;
-  }
-  friend FF_INLINE Words16 operator>>(Words16 a, int n) {
-    for (int r = 0; r < registers; ++r) a.v[r] = a.v[r] >> n;
-    return a;
-  }
-  friend FF_INLINE Words16 mul_lo(Words16 a, Words16 b) {
-    for (int r = 0; r < registers; ++r) a.v[r] = mul_lo(a.v[r], b.v[r]);
-    return a;
-  }
-  friend FF_INLINE Words16 mul_hi(Words16 a, Words16 b) {
-    for (int r = 0; r < registers; ++r) a.v[r] = mul_hi(a.v[r], b.v[r]);
-    return a;
   }
 };
 

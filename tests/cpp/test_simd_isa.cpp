@@ -106,10 +106,14 @@ void update(int optimizer, T* w, const T* g, T* slots, const T* scalars, int fla
 }
 
 void philox(uint32_t block, uint64_t key, uint32_t* out) {
-  const Words16 counter[4] = {Words16::iota(block), Words16(1), Words16(2), Words16(3)};
-  Words16 words[4];
-  math::philox4x32(counter, key, words);
-  for (int j = 0; j < 4; ++j) words[j].store(out + 16 * j);
+  using Words = IntVec<float>;
+  for (int lane = 0; lane < 16; lane += Words::size) {
+    const Words counter[4] = {Words::iota(block + static_cast<uint32_t>(lane)), Words(1), Words(2),
+                              Words(3)};
+    Words words[4];
+    math::philox4x32(counter, key, words);
+    for (int j = 0; j < 4; ++j) words[j].store(out + 16 * j + lane);
+  }
 }
 
 void from_words(const uint32_t* words, float* f32, double* f64, int64_t n) {
