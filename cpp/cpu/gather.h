@@ -16,9 +16,14 @@ FF_INLINE void convert_row(const char* x, To* y, int64_t n) {
   }
 }
 
-// Rows in a random order are no pattern that a processor foresees; longer ones it catches up with.
-// So many bytes are asked for ahead, in rows of at most that many.
+// Rows in a random order are no pattern that a processor foresees: they are asked for so many bytes
+// ahead, and at least two and at most sixteen rows. Longer ones it catches up with.
 constexpr int64_t kGatherAheadBytes = 2048, kGatherRowBytes = 8192;
+
+FF_INLINE int64_t rows_ahead(int64_t bytes) {
+  const int64_t fit = kGatherAheadBytes / (bytes > 0 ? bytes : 1);
+  return fit < 2 ? 2 : smaller(fit, 16);
+}
 
 template <class From, class To>
 void gather(const KernelCall& c) {
@@ -33,9 +38,7 @@ void gather(const KernelCall& c) {
     return data + from * in.row_stride * static_cast<int64_t>(sizeof(From));
   };
   const int64_t bytes = cols * static_cast<int64_t>(sizeof(From));
-  const int64_t ahead = !s.order || bytes == 0 || bytes > kGatherRowBytes ? rows
-                        : bytes > kGatherAheadBytes / 2                   ? 2
-                                                        : kGatherAheadBytes / bytes;
+  const int64_t ahead = s.order && bytes <= kGatherRowBytes ? rows_ahead(bytes) : rows;
   for (int64_t r = rows * c.part / c.parts; r < row1; ++r) {
     if (r + ahead < row1) {
       const char* next = row_at(r + ahead);
