@@ -2,7 +2,7 @@
 // of a, which lie along k in memory and are turned in registers.
 #pragma once
 
-#include "cpu/gemm.h"
+#include "cpu/gemm_stream.h"
 
 namespace feedfwd::FF_ISA {
 
@@ -105,7 +105,7 @@ void gemm_column(const GemmArgs<T>& g, int part, int parts, Epilogue epilogue) {
     (*static_cast<const Epilogue*>(context))(col0, col1, from0, from1);
   };
   const Epilogue wrapped{epilogue.tile ? +back : nullptr, &epilogue};
-  GemmPart<T>(turned, {0, 1, row0, row1}, wrapped).run();
+  gemm_share(turned, {0, 1, row0, row1}, wrapped);
 }
 
 template <class T>
@@ -120,7 +120,7 @@ void gemm(const GemmArgs<T>& g, int part, int parts, Split split, Epilogue epilo
   } else {
     mine = share_of<T>(g.m, g.n, part, parts);
   }
-  GemmPart<T>(g, mine, epilogue).run();
+  gemm_share(g, mine, epilogue);
 }
 
 }  // namespace feedfwd::FF_ISA

@@ -56,7 +56,7 @@ void update_rect(const BoundOp& op, const StepState& state, Rect rect) {
     int64_t i = 0;
     for (; i + size <= n; i += size) {
       prefetch_to_write(p[0] + i + kUpdateAhead * size);
-      Vec<T> v[1 + math::kMaxSlots];
+      Vec<T> v[1 + math::kMaxSlots] = {};
 #pragma GCC unroll 4
       for (int k = 0; k <= last; ++k)
         if (k <= slots) v[k] = Vec<T>::load(p[k] + i);
@@ -67,7 +67,7 @@ void update_rect(const BoundOp& op, const StepState& state, Rect rect) {
     }
     if (i < n) {
       const int left = static_cast<int>(n - i);
-      Vec<T> v[1 + math::kMaxSlots];
+      Vec<T> v[1 + math::kMaxSlots] = {};
 #pragma GCC unroll 4
       for (int k = 0; k <= last; ++k)
         if (k <= slots) v[k] = Vec<T>::load(p[k] + i, left);
