@@ -44,6 +44,7 @@ inline constexpr int64_t kBlockBytes = 256 * 1024;
 inline constexpr int64_t kBlockColumnBytes = 2048;  // of a row of C in a block: for L1
 inline constexpr int64_t kBlockRows = 1440;        // of A: what packing B again costs is lost there
 inline constexpr int64_t kSmallBytes = 32 * 1024;  // a B that stays in L1 as it is
+inline constexpr int64_t kLargeBytes = 8 * 1024 * 1024;  // a B that no cache is sure to hold
 inline constexpr int64_t kEpilogueBytes = 8 * 1024;
 // Tiles whose rows of A are packed together: whole cache lines of a transposed A.
 inline constexpr int64_t kGroupTiles = (48 + kTileRows - 1) / kTileRows;
@@ -127,8 +128,9 @@ class GemmPart {
     const int64_t rows = share.row1 - share.row0, cols = share.col1 - share.col0;
     const int64_t bytes = cols * g.k * static_cast<int64_t>(sizeof(T));
     packed_b_ = g.scratch + packed_a_size<T>(rows, least(g.k, kChunk));
-    // A packed panel of B pays from the third tile of rows on.
-    pack_b_ = g.trans_b || (rows > 2 * kTileRows && bytes > kSmallBytes);
+    // A packed panel of B pays from the third tile of rows on, and where strips of it, each row
+    // another page, would come from memory.
+    pack_b_ = g.trans_b || bytes > (rows > 2 * kTileRows ? kSmallBytes : kLargeBytes);
     // An in-place A is read once per panel; packing it pays when there are several, or when what
     // lies beside one another in the tile falls on the same cache sets.
     const int64_t panels = divide_up(cols, kPanel<T>);

@@ -7,18 +7,14 @@
 
 namespace feedfwd::FF_ISA {
 
-inline constexpr int kStreamRows = 4;               // of A at once
+inline constexpr int kStreamRows = 4;
 inline constexpr int64_t kStreamBlockBytes = 4096;  // of a row of accumulators
 inline constexpr int64_t kStreamLeastBytes = 1024;  // of a row of B: tiles reach over shorter ones
-// More rows than go at once are better off so only where B comes from memory each time.
-inline constexpr int64_t kStreamMostRows = 12, kStreamLargeBytes = 2 * 1024 * 1024;
 
 template <class T>
 bool streams(const GemmArgs<T>& g, Rect share) {
-  const int64_t rows = share.row1 - share.row0;
   const int64_t row_bytes = (share.col1 - share.col0) * static_cast<int64_t>(sizeof(T));
-  if (g.trans_b || row_bytes <= kStreamLeastBytes || rows > kStreamMostRows) return false;
-  return rows <= kStreamRows || row_bytes * g.k > kStreamLargeBytes;
+  return share.row1 - share.row0 <= kStreamRows && !g.trans_b && row_bytes > kStreamLeastBytes;
 }
 
 // R rows of C and up to kStreamBlockBytes of each.
@@ -122,25 +118,21 @@ class Stream {
 };
 
 template <class T, int R>
-void stream_rows(const GemmArgs<T>& g, int64_t row, int64_t rows, int64_t col0, int64_t col1) {
+void stream_rows(const GemmArgs<T>& g, Rect share, int64_t col0, int64_t col1) {
   if constexpr (R > 1) {
-    if (rows < R) return stream_rows<T, R - 1>(g, row, rows, col0, col1);
+    if (share.row1 - share.row0 < R) return stream_rows<T, R - 1>(g, share, col0, col1);
   }
-  Stream<T, R>(g, row, col0, col1).run();
+  Stream<T, R>(g, share.row0, col0, col1).run();
 }
 
 template <class T>
 void gemm_stream(const GemmArgs<T>& g, Rect share, Epilogue epilogue) {
   constexpr int64_t width = kStreamBlockBytes / static_cast<int64_t>(sizeof(T));
-  for (int64_t row = share.row0; row < share.row1;) {
-    // Groups of nearly the same height.
-    const int64_t left = share.row1 - row, rows = divide_up(left, divide_up(left, kStreamRows));
-    for (int64_t col = share.col0; col < share.col1; col += width) {
-      const int64_t end = least(col + width, share.col1);
-      stream_rows<T, kStreamRows>(g, row, rows, col, end);
-      epilogue(row, row + rows, col, end);
-    }
-    row += rows;
+  if (share.row0 >= share.row1) return;
+  for (int64_t col = share.col0; col < share.col1; col += width) {
+    const int64_t end = least(col + width, share.col1);
+    stream_rows<T, kStreamRows>(g, share, col, end);
+    epilogue(share.row0, share.row1, col, end);
   }
 }
 
