@@ -136,8 +136,7 @@ void vector_rect(const BoundOp& given, const StepState& state, Rect rect) {
   const bool turn = rect.col0 == 0 && rect.col1 == 1 && rect.row1 - rect.row0 > 1 &&
                     turned(given, F::inputs, column, refs);
   const BoundOp& op = turn ? column : given;
-  const Rect q =
-      turn ? Rect{0, 1, rect.row0, rect.row1} : flattened(given, state, rect, F::inputs);
+  const Rect q = turn ? Rect{0, 1, rect.row0, rect.row1} : flattened(given, state, rect, F::inputs);
   if constexpr (F::brief) {
     bool adjacent = true;
     for (int k = 0; k < F::inputs; ++k) adjacent = adjacent && op.in[k].col_stride == 1;

@@ -19,9 +19,9 @@ struct DropoutStream {
     // A multiple of 16, so that adding the lane never carries into the high half.
     const uint64_t block = 16 * static_cast<uint64_t>(row * groups + group);
     for (int lane = 0; lane < 16; lane += Words::size) {
-      const Words counter[4] = {Words::iota(static_cast<uint32_t>(block) + static_cast<uint32_t>(lane)),
-                                Words(static_cast<uint32_t>(block >> 32)), Words(step),
-                                Words(stream)};
+      const Words counter[4] = {
+          Words::iota(static_cast<uint32_t>(block) + static_cast<uint32_t>(lane)),
+          Words(static_cast<uint32_t>(block >> 32)), Words(step), Words(stream)};
       Words words[4];
       math::philox4x32(counter, seed, words);
 #pragma GCC unroll 4

@@ -61,8 +61,7 @@ class Stream {
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-      for (int s = 0; s < Steps; ++s)
-        factor[r][s] = Vec<T>(a_[r * a_row_ + (k + s) * a_step_]);
+      for (int s = 0; s < Steps; ++s) factor[r][s] = Vec<T>(a_[r * a_row_ + (k + s) * a_step_]);
     }
     // Not the members, which any store of a vector might change for all the compiler knows.
     const int64_t ldb = g_.ldb, whole = whole_;
@@ -79,8 +78,7 @@ class Stream {
     for (int r = 0; r < R; ++r) sum[r] = Vec<T>::load(sums_[r] + j);
 #pragma GCC unroll 8
     for (int s = 0; s < Steps; ++s) {
-      const Vec<T> v =
-          count == size ? Vec<T>::load(b + s * ldb) : Vec<T>::load(b + s * ldb, count);
+      const Vec<T> v = count == size ? Vec<T>::load(b + s * ldb) : Vec<T>::load(b + s * ldb, count);
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) sum[r] = fma(factor[r][s], v, sum[r]);
     }
