@@ -92,7 +92,7 @@ def test_bad_arguments():
     assert ff.random.uniform(seed=np.int64(2**63 - 1)).shape == ()
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 31, 255, 256, 257, 300, 5000])
+@pytest.mark.parametrize("n", [0, 1, 2, 31, 255, 256, 257, 300, 5000, 70_001])
 def test_a_shuffle_is_a_stable_sort_of_its_words(n):
     for seed, epoch in ((0, 0), (2**63 - 1, 7)):
         words = random_words(seed, np.arange(-(-n // 4)), epoch, _core.stream_of(0, "shuffle"))
