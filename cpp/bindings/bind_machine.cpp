@@ -99,7 +99,6 @@ void bind_machine(py::module_& m) {
     return stream_of(position, purpose_named(purpose));
   });
   m.def("shuffled", [](int64_t n, uint64_t seed, uint32_t epoch) {
-    if (n < 0) throw std::invalid_argument("shuffled: got " + std::to_string(n) + " rows");
     std::vector<int64_t> order;
     {
       const Released free(n >= kLongDraw);

@@ -4,15 +4,12 @@ namespace feedfwd {
 
 namespace {
 
+// Of one column none is ever stepped to: what repeats one element along it repeats it everywhere,
+// and a column is walked as a row.
 BoundRef bound(const Ref& r) {
-  return {static_cast<char*>(r.data),
-          r.rows.n,
-          r.cols.n,
-          r.row_stride,
-          r.col_stride,
-          r.rows.batch,
-          r.cols.batch,
-          r.dtype};
+  const bool repeated = r.cols.n == 1 && !r.cols.batch && r.row_stride == 0;
+  return {static_cast<char*>(r.data),  r.rows.n,     r.cols.n,     r.row_stride,
+          repeated ? 0 : r.col_stride, r.rows.batch, r.cols.batch, r.dtype};
 }
 
 }  // namespace

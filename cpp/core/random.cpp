@@ -93,10 +93,9 @@ std::vector<double> draw(Draw kind, int64_t n, double a, double b, uint64_t seed
 }
 
 std::vector<int64_t> shuffled(int64_t n, uint64_t seed, uint32_t epoch) {
-  if (n < 0) {
-    throw std::invalid_argument("shuffled: n = " + std::to_string(n) + " came, n >= 0 expected");
+  if (n < 0 || n > kMostRows) {
+    throw std::invalid_argument("shuffled: got " + std::to_string(n) + " rows, expected 0 to 2^32");
   }
-  if (n > kMostRows) throw std::length_error("shuffled: n = " + std::to_string(n) + " came");
   Words words(seed, epoch, stream_of(0, Purpose::shuffle));
   std::vector<Keyed> rows(static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i) rows[i] = Keyed{words.next()} << 32 | static_cast<Keyed>(i);

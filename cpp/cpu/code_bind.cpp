@@ -27,7 +27,7 @@ void stand_up(Instr& instr) {
     for (Ref& r : *list) {
       std::swap(r.rows, r.cols);
       r.row_stride = r.col_stride;
-      r.col_stride = r.row_stride == 0 ? 0 : 1;  // of one column: none is ever stepped to
+      r.col_stride = 1;
     }
   }
 }

@@ -55,7 +55,7 @@ struct Reader {
     }
   }
   FF_INLINE Vec<T> get(int64_t i) const { return Vec<T>::load(p + i * step); }
-  FF_INLINE Vec<T> get(int64_t i, int n) const { return Vec<T>::load(p + i * step, n); }
+  FF_INLINE Vec<T> get(int64_t i, int n) const { return Vec<T>::load_up_to(p + i * step, n); }
 };
 
 // The usual case, short rows too: all operands lie in rows as the result does.
@@ -100,43 +100,18 @@ FF_INLINE void any_rows(const F& f, const BoundOp& op, Rect q) {
     Vec<T> x[F::inputs];
     for (int64_t i = 0; i < n; i += size) {
       const int count = static_cast<int>(smaller(n - i, size));
-      for (int k = 0; k < F::inputs; ++k) x[k] = count == size ? in[k].get(i) : in[k].get(i, count);
-      const Vec<T> y = f(x);
-      if (count == size) {
-        y.store(out + i);
-      } else {
-        y.store(out + i, count);
-      }
+      for (int k = 0; k < F::inputs; ++k) x[k] = in[k].get(i, count);
+      f(x).store_up_to(out + i, count);
     }
   }
-}
-
-// Rows and columns of the operands change places, so that a column is walked as a row; false where
-// one lies so that it cannot be.
-FF_INLINE bool turned(const BoundOp& op, int inputs, BoundOp& to, BoundRef* refs) {
-  for (int k = 0; k <= inputs; ++k) {
-    BoundRef& r = refs[k] = k < inputs ? op.in[k] : op.out[0];
-    if (r.row_stride != 1 && (r.row_stride != 0 || k == inputs)) return false;
-    r.col_stride = r.row_stride;
-    r.row_stride = 0;
-  }
-  to = op;
-  to.in = refs;
-  to.out = refs + inputs;
-  return true;
 }
 
 // F: Scalar, inputs, brief (few instructions), F(op, state), and operator()(const Vec<Scalar>* x)
 // for one vector of results.
 template <class F>
-void vector_rect(const BoundOp& given, const StepState& state, Rect rect) {
-  const F f(given, state);
-  BoundOp column;
-  BoundRef refs[F::inputs + 1];
-  const bool turn = rect.col0 == 0 && rect.col1 == 1 && rect.row1 - rect.row0 > 1 &&
-                    turned(given, F::inputs, column, refs);
-  const BoundOp& op = turn ? column : given;
-  const Rect q = turn ? Rect{0, 1, rect.row0, rect.row1} : flattened(given, state, rect, F::inputs);
+void vector_rect(const BoundOp& op, const StepState& state, Rect rect) {
+  const F f(op, state);
+  const Rect q = flattened(op, state, rect, F::inputs);
   if constexpr (F::brief) {
     bool adjacent = true;
     for (int k = 0; k < F::inputs; ++k) adjacent = adjacent && op.in[k].col_stride == 1;

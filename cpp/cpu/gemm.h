@@ -56,6 +56,8 @@ constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 template <class T>
 inline constexpr int64_t kPanel = kTileVectors * Vec<T>::size;  // columns of a regular tile
 
+static_assert(kTileVectors <= kPanelVectors && kTileRows / Vec<double>::size <= kPanelVectors);
+
 // Columns of a block of B for chunks of up to `k` steps.
 template <class T>
 constexpr int64_t block_columns(int64_t k) {

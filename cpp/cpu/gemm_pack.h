@@ -126,8 +126,9 @@ FF_INLINE void pack_panels_of(T* to, int64_t width, const T* from, int64_t ld, i
 // As pack_rows, for panels of `width` columns whose results lie one behind the other. Rows go in
 // groups, panel by panel, so that both sides are touched in runs; the next group is asked for
 // meanwhile, since no processor foresees that order. Spoils nothing behind its end. Panels have at
-// most `Whole` whole vectors: eight rows of doubles in vectors of two.
-template <class T, int Whole = 4>
+// most kPanelVectors whole vectors: eight rows of doubles in vectors of two.
+inline constexpr int kPanelVectors = 4;
+template <class T, int Whole = kPanelVectors>
 void pack_panels(T* to, int64_t width, const T* from, int64_t ld, int64_t panels, int64_t k) {
   if constexpr (Whole > 0) {
     if (width < Whole * Vec<T>::size)

@@ -78,7 +78,7 @@ class Stream {
     for (int r = 0; r < R; ++r) sum[r] = Vec<T>::load(sums_[r] + j);
 #pragma GCC unroll 8
     for (int s = 0; s < Steps; ++s) {
-      const Vec<T> v = count == size ? Vec<T>::load(b + s * ldb) : Vec<T>::load(b + s * ldb, count);
+      const Vec<T> v = Vec<T>::load_up_to(b + s * ldb, count);
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) sum[r] = fma(factor[r][s], v, sum[r]);
     }
@@ -93,13 +93,9 @@ class Stream {
       for (int64_t j = 0; j < whole_ + tail_; j += size) {
         const int count = j < whole_ ? size : tail_;
         Vec<T> v = Vec<T>::load(sums_[r] + j);
-        if (!first) v = (count == size ? Vec<T>::load(c + j) : Vec<T>::load(c + j, count)) + v;
+        if (!first) v = Vec<T>::load_up_to(c + j, count) + v;
         if (last) v = math::keep(v);
-        if (count == size) {
-          v.store(c + j);
-        } else {
-          v.store(c + j, count);
-        }
+        v.store_up_to(c + j, count);
       }
     }
   }
@@ -123,6 +119,7 @@ void stream_rows(const GemmArgs<T>& g, Rect share, int64_t col0, int64_t col1) {
   Stream<T, R>(g, share.row0, col0, col1).run();
 }
 
+// For what streams() accepts.
 template <class T>
 void gemm_stream(const GemmArgs<T>& g, Rect share, Epilogue epilogue) {
   constexpr int64_t width = kStreamBlockBytes / static_cast<int64_t>(sizeof(T));

@@ -151,6 +151,15 @@ struct Vec {
   static FF_INLINE Vec load(const T* p, int n) { return wrap(Native<T>::load(p, n)); }
   FF_INLINE void store(T* p) const { __builtin_memcpy(p, &v, sizeof v); }
   FF_INLINE void store(T* p, int n) const { Native<T>::store(p, v, n); }
+  // The same where n is size as a rule, for which nothing is masked.
+  static FF_INLINE Vec load_up_to(const T* p, int n) { return n == size ? load(p) : load(p, n); }
+  FF_INLINE void store_up_to(T* p, int n) const {
+    if (n == size) {
+      store(p);
+    } else {
+      store(p, n);
+    }
+  }
   // Words below 2^31, converted exactly if they fit T's mantissa.
   static FF_INLINE Vec from_words(const uint32_t* p) {
     typedef int32_t Words __attribute__((vector_size(4 * size)));

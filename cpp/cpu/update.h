@@ -37,17 +37,32 @@ struct UpdateNumbers {
 // Vectors of the variable that are asked for ahead. The others have read it since it was written.
 constexpr int kUpdateAhead = 16;
 
+// A vector of the variable and its slots, or its first `count` numbers. Loops of a known length are
+// unrolled, so that all stay in registers; `slots` is at most Last.
+template <class Optimizer, bool Plain, int Flags, int Last, class T>
+FF_INLINE void update_at(const UpdateNumbers<T>& numbers, Vec<T> gradient, T* const* p, int slots,
+                         int64_t i, int count) {
+  static_assert(math::kMaxSlots < 4);
+  Vec<T> v[1 + math::kMaxSlots] = {};
+#pragma GCC unroll 4
+  for (int k = 0; k <= Last; ++k)
+    if (k <= slots) v[k] = Vec<T>::load_up_to(p[k] + i, count);
+  numbers.template apply<Optimizer, Plain, Flags>(v[0], gradient, v + 1);
+#pragma GCC unroll 4
+  for (int k = 0; k <= Last; ++k)
+    if (k <= slots) v[k].store_up_to(p[k] + i, count);
+}
+
 // `Slots` below 0: as many as there are.
 template <class Optimizer, class T, bool Plain, int Flags, int Slots>
 void update_rect(const BoundOp& op, const StepState& state, Rect rect) {
   if (state.bad_step >= 0) return;
   constexpr int size = Vec<T>::size;
+  constexpr int last = Slots >= 0 ? Slots : math::kMaxSlots;
   const UpdateNumbers<T> numbers(op, state);
   const Rect q = flattened(op, state, rect, 1);
   const int64_t n = q.col1 - q.col0;
   const int slots = Slots >= 0 ? Slots : op.outputs - 1;
-  // Loops of a known length are unrolled, so that v stays in registers.
-  constexpr int last = Slots >= 0 ? Slots : math::kMaxSlots;
   for (int64_t r = q.row0; r < q.row1; ++r) {
     Reader<T> gradient;
     gradient.start(op.in[0], r, q.col0);
@@ -56,25 +71,11 @@ void update_rect(const BoundOp& op, const StepState& state, Rect rect) {
     int64_t i = 0;
     for (; i + size <= n; i += size) {
       prefetch_to_write(p[0] + i + kUpdateAhead * size);
-      Vec<T> v[1 + math::kMaxSlots] = {};
-#pragma GCC unroll 4
-      for (int k = 0; k <= last; ++k)
-        if (k <= slots) v[k] = Vec<T>::load(p[k] + i);
-      numbers.template apply<Optimizer, Plain, Flags>(v[0], gradient.get(i), v + 1);
-#pragma GCC unroll 4
-      for (int k = 0; k <= last; ++k)
-        if (k <= slots) v[k].store(p[k] + i);
+      update_at<Optimizer, Plain, Flags, last>(numbers, gradient.get(i), p, slots, i, size);
     }
     if (i < n) {
       const int left = static_cast<int>(n - i);
-      Vec<T> v[1 + math::kMaxSlots] = {};
-#pragma GCC unroll 4
-      for (int k = 0; k <= last; ++k)
-        if (k <= slots) v[k] = Vec<T>::load(p[k] + i, left);
-      numbers.template apply<Optimizer, Plain, Flags>(v[0], gradient.get(i, left), v + 1);
-#pragma GCC unroll 4
-      for (int k = 0; k <= last; ++k)
-        if (k <= slots) v[k].store(p[k] + i, left);
+      update_at<Optimizer, Plain, Flags, last>(numbers, gradient.get(i, left), p, slots, i, left);
     }
   }
 }
