@@ -84,8 +84,8 @@ def flat_bits(tensor):
 def test_a_column_has_the_bits_of_the_row_of_its_numbers(n, dtype):
     rng = np.random.default_rng(n)
     with np.errstate(over="ignore"):
-        x, y = (np.resize(np.append(rng.standard_normal(9), SPECIAL), n).astype(dtype) for _ in "xy")
-    y = np.roll(y, 3)
+        x = np.resize(np.append(rng.standard_normal(9), SPECIAL), n).astype(dtype)
+    y = np.roll(x, 3)
     one = np.asarray([[1.25]], dtype)
     ops = ff.ops
     for op in (ops.relu, ops.exp, ops.sigmoid, ops.softplus, ops.gelu, ops.square, ops.sqrt):
