@@ -12,36 +12,6 @@ namespace feedfwd {
 
 // An operand's share of a tile of fused elementwise instructions: several of them fit the L1 cache.
 constexpr int64_t kTileElements = 1024;
-// The team must be that much faster: it occupies more of the machine, and others disturb it more.
-constexpr double kGain = 1.15;
-// One way goes on for about so long, at least so many steps, before the choice is looked at again.
-constexpr double kStretchNs = 500e3;
-constexpr int64_t kLeastSteps = 8;
-// The way that lost is tried again so rarely that it costs that part of the time.
-constexpr double kRetryShare = 0.02;
-constexpr double kSoonest = 8, kLatest = 256;  // stretches
-
-int CpuCode::Pace::choose() {
-  for (int mode : {0, 1}) {
-    if (tried[mode] < 2 && tried[mode] <= tried[1 - mode]) return mode;
-  }
-  const int better = ns[0] < kGain * ns[1] ? 0 : 1;
-  const double loss = ns[1 - better] / ns[better] - 1;
-  if (++stretches <= std::clamp(loss / kRetryShare, kSoonest, kLatest)) return better;
-  stretches = 0;
-  return 1 - better;
-}
-
-int64_t CpuCode::Pace::steps(int mode) const {
-  if (tried[mode] == 0) return kLeastSteps;
-  return std::max(kLeastSteps, static_cast<int64_t>(kStretchNs / ns[mode]));
-}
-
-void CpuCode::Pace::note(int mode, double taken) {
-  // Whatever else the machine does comes and goes.
-  ns[mode] = tried[mode] < 2 ? std::min(ns[mode], taken) : 0.5 * (ns[mode] + taken);
-  if (tried[mode] < 2) ++tried[mode];
-}
 
 void CpuCode::prepare(int parts) {
   if (parts == parts_) return;
@@ -77,15 +47,15 @@ void CpuCode::submit(StepState& state, int64_t steps) {
     left = 0;
   }
   while (state.bad_step < 0 && left > 0) {
-    const int mode = pace_.choose();
-    const int64_t count = std::min(left, pace_.steps(mode));
+    const Pace::Stretch stretch = pace_.next();
+    const int64_t count = std::min(left, stretch.steps);
     left -= count;
     // In a longer run the first step, in which the team may still wake, says little.
     const auto start = std::chrono::steady_clock::now();
-    run_steps(state, count, mode == 0 ? 1 : parts);
+    run_steps(state, count, stretch.mode == 0 ? 1 : parts);
     const std::chrono::duration<double, std::nano> taken =
         std::chrono::steady_clock::now() - (count > 1 ? after_first_ : start);
-    pace_.note(mode, taken.count() / static_cast<double>(count > 1 ? count - 1 : 1));
+    pace_.note(count, count > 1 ? count - 1 : 1, taken.count());
   }
   // After a loss that is not finite the rest of the run changes nothing any more.
   for (int64_t n = state.index + 1; n < end; ++n) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpu/bound.h"
+#include "cpu/pace.h"
 #include "cpu/threads.h"
 
 namespace feedfwd {
@@ -79,17 +80,6 @@ class CpuCode : public Code {
   bool see_at_end_ = false;  // no barrier follows the last Record of a step
   double step_ns_ = 0;       // estimated work of a step
 
-  // One thread (0) or the team (1)? Both are tried, the faster goes on, and the other is tried
-  // again now and then. Which one it is never shows in the bits.
-  struct Pace {
-    double ns[2] = {1e300, 1e300};  // per step
-    int tried[2] = {0, 0};          // stretches, up to 2
-    int stretches = 0;              // since the other was tried
-
-    int choose();
-    int64_t steps(int mode) const;
-    void note(int mode, double ns_per_step);
-  };
   Pace pace_;
   std::chrono::steady_clock::time_point after_first_;  // step of a run, if there are more
   int parts_ = 0;
