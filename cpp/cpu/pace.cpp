@@ -20,15 +20,24 @@ constexpr double kSoonest = 8, kPatience = 16, kMostPatience = 512;
 
 }  // namespace
 
+// Of a step. Whatever else the machine does comes and goes: of three stretches the one in which a
+// thread had to wait does not count, nor does it of two.
+double Pace::ns(int mode) const {
+  const double* last = last_[mode];
+  if (tried_[mode] < 2) return last[0];
+  const double low = std::min(last[0], last[1]), high = std::max(last[0], last[1]);
+  return tried_[mode] == 2 ? low : std::clamp(last[2], low, high);
+}
+
 int Pace::choose() {
   for (int mode : {0, 1}) {
     if (tried_[mode] < 2 && tried_[mode] <= tried_[1 - mode]) return mode;
   }
-  const int better = ns_[0] < kGain * ns_[1] ? 0 : 1;
-  if (better != better_ || patience_ == 0) patience_ = kPatience;
+  const int better = ns(0) < kGain * ns(1) ? 0 : 1;
+  if (better != better_) patience_ = kPatience;
   better_ = better;
   if (retries_ == 0) {
-    const double loss = ns_[1 - better] / ns_[better] - 1;
+    const double loss = ns(1 - better) / ns(better) - 1;
     const double wait = std::min(kRetries * loss / kRetryShare, patience_);
     if (static_cast<double>(++since_) <= std::max(wait, kSoonest)) return better;
     since_ = 0;
@@ -43,7 +52,8 @@ Pace::Stretch Pace::next() {
   if (left_ <= 0) {
     mode_ = choose();
     left_ = kLeastSteps;
-    if (ns_[mode_] > 0) left_ = std::max(left_, static_cast<int64_t>(kStretchNs / ns_[mode_]));
+    const double each = ns(mode_);  // 0 where it was never tried
+    if (each > 0) left_ = std::max(left_, static_cast<int64_t>(kStretchNs / each));
     taken_ = 0;
     timed_ = 0;
   }
@@ -55,13 +65,7 @@ void Pace::note(int64_t steps, int64_t timed, double ns) {
   taken_ += ns;
   timed_ += timed;
   if (left_ > 0) return;
-  // Whatever else the machine does comes and goes: of three stretches the one in which a thread
-  // had to wait does not count, nor does it of the first two.
-  double* last = last_[mode_];
-  const int64_t n = tried_[mode_]++;
-  last[n % 3] = taken_ / static_cast<double>(timed_);
-  const double low = std::min(last[0], last[1]), high = std::max(last[0], last[1]);
-  ns_[mode_] = n == 0 ? last[0] : n == 1 ? low : std::clamp(last[2], low, high);
+  last_[mode_][tried_[mode_]++ % 3] = taken_ / static_cast<double>(timed_);
 }
 
 }  // namespace feedfwd

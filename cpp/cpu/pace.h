@@ -27,13 +27,13 @@ class Pace {
   // By mode.
   int64_t tried_[2] = {0, 0};  // stretches
   double last_[2][3] = {};     // ns per step
-  double ns_[2] = {0, 0};      // what they say together
 
-  int better_ = 0;
+  int better_ = -1;      // none yet
   int64_t since_ = 0;    // stretches since the other one was tried
   int retries_ = 0;      // of the other one, still to come
   double patience_ = 0;  // stretches
 
+  double ns(int mode) const;
   int choose();
 };
 

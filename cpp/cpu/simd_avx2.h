@@ -24,6 +24,29 @@ struct NativeMasks : Register<T, 32> {
   static FF_INLINE MaskReg mask_and(MaskReg a, MaskReg b) { return a & b; }
   static FF_INLINE MaskReg mask_or(MaskReg a, MaskReg b) { return a | b; }
   static FF_INLINE MaskReg mask_not(MaskReg a) { return ~a; }
+
+  // In parts: a masked store is a dozen cycles of microcode on some processors (Zen 3 among them).
+  static FF_INLINE void store(T* p, Real v, int n) {
+    const int bytes = n * static_cast<int>(sizeof(T));
+    if (bytes >= 32) {
+      __builtin_memcpy(p, &v, sizeof v);
+      return;
+    }
+    auto* to = reinterpret_cast<__m128i*>(p);
+    __m128i left = _mm256_castsi256_si128((__m256i)v);
+    if (bytes & 16) {
+      _mm_storeu_si128(to++, left);
+      left = _mm256_extracti128_si256((__m256i)v, 1);
+    }
+    if (bytes & 8) {
+      _mm_storel_epi64(to, left);
+      left = _mm_unpackhi_epi64(left, left);
+    }
+    if (bytes & 4) {
+      const int low = _mm_cvtsi128_si32(left);
+      __builtin_memcpy(p + n - 1, &low, sizeof low);
+    }
+  }
 };
 
 template <>
@@ -32,22 +55,6 @@ struct Native<float> : NativeMasks<float> {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kFirst32 + 8 - n));
   }
   static FF_INLINE Real load(const float* p, int n) { return _mm256_maskload_ps(p, first(n)); }
-  // In parts: a masked store is a dozen cycles of microcode on some processors (Zen 3 among them).
-  static FF_INLINE void store(float* p, Real v, int n) {
-    if (n >= 8) return _mm256_storeu_ps(p, v);
-    __m128 left = _mm256_castps256_ps128(v);
-    if (n & 4) {
-      _mm_storeu_ps(p, left);
-      left = _mm256_extractf128_ps(v, 1);
-      p += 4;
-    }
-    if (n & 2) {
-      _mm_storel_pi(reinterpret_cast<__m64*>(p), left);
-      left = _mm_movehl_ps(left, left);
-      p += 2;
-    }
-    if (n & 1) _mm_store_ss(p, left);
-  }
   static FF_INLINE Real fma(Real a, Real b, Real c) { return _mm256_fmadd_ps(a, b, c); }
   static FF_INLINE Real sqrt(Real a) { return _mm256_sqrt_ps(a); }
   static FF_INLINE Real select(MaskReg m, Real a, Real b) {
@@ -87,16 +94,6 @@ struct Native<double> : NativeMasks<double> {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kFirst64 + 4 - n));
   }
   static FF_INLINE Real load(const double* p, int n) { return _mm256_maskload_pd(p, first(n)); }
-  static FF_INLINE void store(double* p, Real v, int n) {
-    if (n >= 4) return _mm256_storeu_pd(p, v);
-    __m128d left = _mm256_castpd256_pd128(v);
-    if (n & 2) {
-      _mm_storeu_pd(p, left);
-      left = _mm256_extractf128_pd(v, 1);
-      p += 2;
-    }
-    if (n & 1) _mm_store_sd(p, left);
-  }
   static FF_INLINE Real fma(Real a, Real b, Real c) { return _mm256_fmadd_pd(a, b, c); }
   static FF_INLINE Real sqrt(Real a) { return _mm256_sqrt_pd(a); }
   static FF_INLINE Real select(MaskReg m, Real a, Real b) {

@@ -25,8 +25,8 @@ struct Course {
       const Pace::Stretch next = pace.next();
       const int64_t n = std::min({count, run, next.steps});
       const double each = step_ns(next.mode, stretches);
-      pace.note(n, std::max<int64_t>(n - 1, 1),
-                each * static_cast<double>(std::max<int64_t>(n - 1, 1)));
+      const int64_t timed = std::max<int64_t>(n - 1, 1);
+      pace.note(n, timed, each * static_cast<double>(timed));
       ns += each * static_cast<double>(n);
       steps[next.mode] += n;
       count -= n;
