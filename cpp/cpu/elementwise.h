@@ -3,7 +3,7 @@
 
 #include "core/math/numeric.h"
 #include "cpu/bound.h"
-#include "cpu/simd.h"
+#include "cpu/pair.h"
 
 namespace feedfwd::FF_ISA {
 
@@ -38,6 +38,15 @@ FF_INLINE Rect flattened(const BoundOp& op, const StepState& s, Rect q, int oper
   return q;
 }
 
+// What goes through a function at once. Without an fma instruction every fma is a call.
+#if defined(FF_ISA_GENERIC)
+template <class T>
+using Wide = Vec<T>;
+#else
+template <class T>
+using Wide = Pair<Pair<Vec<T>>>;
+#endif
+
 // One row of an operand, read as vectors. An operand that repeats one element is read again and
 // again from a vector full of it, so that all operands take the same loop.
 template <class T>
@@ -55,59 +64,94 @@ struct Reader {
     }
   }
   FF_INLINE Vec<T> get(int64_t i) const { return Vec<T>::load(p + i * step); }
+  FF_INLINE void get(int64_t i, Vec<T>& to) const { to = get(i); }
+  template <class X>
+  FF_INLINE void get(int64_t i, Pair<X>& to) const {
+    get(i, to.a);
+    get(i + X::size, to.b);
+  }
   FF_INLINE Vec<T> get(int64_t i, int n) const { return Vec<T>::load_up_to(p + i * step, n); }
 };
+
+// f of one operand or two, for a V of results; or for the first n of them, the others being +0.
+template <class V, class F, class T>
+FF_INLINE V apply(const F& f, const T* a, const T* b) {
+  if constexpr (F::inputs == 1) {
+    return f(V::load(a));
+  } else {
+    return f(V::load(a), V::load(b));
+  }
+}
+template <class F, class T>
+FF_INLINE Vec<T> apply(const F& f, const T* a, const T* b, int n) {
+  if constexpr (F::inputs == 1) {
+    return f(Vec<T>::load(a, n));
+  } else {
+    return f(Vec<T>::load(a, n), Vec<T>::load(b, n));
+  }
+}
 
 // The usual case, short rows too: all operands lie in rows as the result does.
 template <class F>
 FF_INLINE void adjacent_rows(const F& f, const BoundOp& op, Rect q) {
   using T = typename F::Scalar;
   constexpr int size = Vec<T>::size;
-  const int64_t n = q.col1 - q.col0, full = n / size * size;
+  const int64_t n = q.col1 - q.col0, full = n / size * size, wide = n / Wide<T>::size * Wide<T>::size;
   const int left = static_cast<int>(n - full);
-  const T* in[F::inputs];
-  int64_t step[F::inputs];
-  for (int k = 0; k < F::inputs; ++k) {
-    in[k] = at<const T>(op.in[k], q.row0, q.col0);
-    step[k] = op.in[k].row_stride;
-  }
+  const BoundRef &first = op.in[0], &last = op.in[F::inputs - 1];
+  const T *a = at<const T>(first, q.row0, q.col0), *b = at<const T>(last, q.row0, q.col0);
   T* out = at<T>(op.out[0], q.row0, q.col0);
-  Vec<T> x[F::inputs];
-  for (int64_t r = q.row0; r < q.row1; ++r, out += op.out[0].row_stride) {
-    for (int64_t i = 0; i < full; i += size) {
-      for (int k = 0; k < F::inputs; ++k) x[k] = Vec<T>::load(in[k] + i);
-      f(x).store(out + i);
+  for (int64_t r = q.row0; r < q.row1; ++r) {
+    int64_t i = 0;
+    if constexpr (Wide<T>::size > size) {
+      for (; i < wide; i += Wide<T>::size) apply<Wide<T>>(f, a + i, b + i).store(out + i);
     }
-    if (left > 0) {
-      for (int k = 0; k < F::inputs; ++k) x[k] = Vec<T>::load(in[k] + full, left);
-      f(x).store(out + full, left);
-    }
-    for (int k = 0; k < F::inputs; ++k) in[k] += step[k];
+    for (; i < full; i += size) apply<Vec<T>>(f, a + i, b + i).store(out + i);
+    if (left > 0) apply(f, a + i, b + i, left).store(out + i, left);
+    a += first.row_stride;
+    b += last.row_stride;
+    out += op.out[0].row_stride;
   }
 }
 
-// Operands of any kind, whole vectors and the rest, in one loop with one copy of f: beside a long f
-// its branches are nothing.
+// Operands of any kind. What is left of a row goes vector by vector with one copy of f, whole or
+// not: beside a long f the branches are nothing.
 template <class F>
 FF_INLINE void any_rows(const F& f, const BoundOp& op, Rect q) {
   using T = typename F::Scalar;
   constexpr int size = Vec<T>::size;
   const int64_t n = q.col1 - q.col0;
   for (int64_t r = q.row0; r < q.row1; ++r) {
-    Reader<T> in[F::inputs];
-    for (int k = 0; k < F::inputs; ++k) in[k].start(op.in[k], r, q.col0);
+    Reader<T> a, b;
+    a.start(op.in[0], r, q.col0);
+    if (F::inputs > 1) b.start(op.in[F::inputs - 1], r, q.col0);
     T* out = at<T>(op.out[0], r, q.col0);
-    Vec<T> x[F::inputs];
-    for (int64_t i = 0; i < n; i += size) {
+    int64_t i = 0;
+    if constexpr (Wide<T>::size > size) {
+      for (; i + Wide<T>::size <= n; i += Wide<T>::size) {
+        Wide<T> x, y;
+        a.get(i, x);
+        if constexpr (F::inputs == 1) {
+          f(x).store(out + i);
+        } else {
+          b.get(i, y);
+          f(x, y).store(out + i);
+        }
+      }
+    }
+    for (; i < n; i += size) {
       const int count = static_cast<int>(smaller(n - i, size));
-      for (int k = 0; k < F::inputs; ++k) x[k] = in[k].get(i, count);
-      f(x).store_up_to(out + i, count);
+      if constexpr (F::inputs == 1) {
+        f(a.get(i, count)).store_up_to(out + i, count);
+      } else {
+        f(a.get(i, count), b.get(i, count)).store_up_to(out + i, count);
+      }
     }
   }
 }
 
-// F: Scalar, inputs, brief (few instructions), F(op, state), and operator()(const Vec<Scalar>* x)
-// for one vector of results.
+// F: Scalar, inputs (1 or 2), brief (few instructions), F(op, state), and operator() of so many V
+// for a V of results, V being Vec<Scalar> or Wide<Scalar>.
 template <class F>
 void vector_rect(const BoundOp& op, const StepState& state, Rect rect) {
   const F f(op, state);

@@ -13,10 +13,13 @@ struct MapOf {
   using Scalar = T;
   static constexpr int inputs = 1;
   static constexpr bool brief = requires { Fn::brief_value; };
-  Vec<T> alpha;
+  T alpha;
 
   FF_INLINE MapOf(const BoundOp& op, const StepState&) : alpha(static_cast<T>(op.f[0])) {}
-  FF_INLINE Vec<T> operator()(const Vec<T>* x) const { return Fn::f(x[0], alpha); }
+  template <class V>
+  FF_INLINE V operator()(V x) const {
+    return Fn::f(x, V(alpha));
+  }
 };
 
 // g * df(s): in = {s, g}, s the function's output or input as it declares.
@@ -25,10 +28,13 @@ struct MapGradOf {
   using Scalar = T;
   static constexpr int inputs = 2;
   static constexpr bool brief = requires { Fn::brief_slope; };
-  Vec<T> alpha;
+  T alpha;
 
   FF_INLINE MapGradOf(const BoundOp& op, const StepState&) : alpha(static_cast<T>(op.f[0])) {}
-  FF_INLINE Vec<T> operator()(const Vec<T>* x) const { return x[1] * Fn::df(x[0], alpha); }
+  template <class V>
+  FF_INLINE V operator()(V s, V gradient) const {
+    return gradient * Fn::df(s, V(alpha));
+  }
 };
 
 #define FF_BINARY(Name, is_brief, expression)            \
@@ -38,8 +44,8 @@ struct MapGradOf {
     static constexpr int inputs = 2;                     \
     static constexpr bool brief = is_brief;              \
     FF_INLINE Name(const BoundOp&, const StepState&) {}  \
-    FF_INLINE Vec<T> operator()(const Vec<T>* x) const { \
-      const Vec<T> a = x[0], b = x[1];                   \
+    template <class V>                                   \
+    FF_INLINE V operator()(V a, V b) const {             \
       return expression;                                 \
     }                                                    \
   };
