@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "core/fingerprint.h"
 #include "core/float_state.h"
@@ -27,17 +28,32 @@ bool is_plain(py::handle x) {
   return dtype.kind() == 'f' && dtype.byteorder() == '=' && (size == 4 || size == 8);
 }
 
+// Numbers that are looked at in one go.
+constexpr size_t kBlock = 4096;
+
 // Without a branch for each number, so that it is done many at a time; NaN compares as too large.
 template <class T>
-bool all_within(const T* values, size_t count, T limit) {
-  constexpr size_t kBlock = 4096;
-  for (size_t first = 0; first < count; first += kBlock) {
-    const size_t end = std::min(count, first + kBlock);
-    int beyond = 0;
-    for (size_t i = first; i < end; ++i) beyond |= !(std::fabs(values[i]) <= limit);
-    if (beyond) return false;
-  }
-  return true;
+bool are_within(const T* values, size_t count, T limit) {
+  int beyond = 0;
+  for (size_t i = 0; i < count; ++i) beyond |= !(std::fabs(values[i]) <= limit);
+  return !beyond;
+}
+
+// Calls piece(values, count, limit) for pieces of the array until one says false; the limit is what
+// finite numbers are within, also as a float32 where `single`.
+template <class Piece>
+bool all_of_pieces(const py::array& array, bool single, Piece piece) {
+  const auto walk = [&](auto limit) {
+    const auto* values = static_cast<const decltype(limit)*>(array.data());
+    const auto count = static_cast<size_t>(array.size());
+    for (size_t first = 0; first < count; first += kBlock) {
+      if (!piece(values + first, std::min(count - first, kBlock), limit)) return false;
+    }
+    return true;
+  };
+  constexpr float kMost = std::numeric_limits<float>::max();
+  if (array.itemsize() == 4) return walk(kMost);
+  return walk(single ? double{kMost} : std::numeric_limits<double>::max());
 }
 
 // Whether the array is plain and every number in it finite, also as a float32 where `single`.
@@ -46,12 +62,9 @@ bool all_fit(py::handle x, bool single) {
   const auto array = py::reinterpret_borrow<py::array>(x);
   const Released free(static_cast<size_t>(array.nbytes()) >= kLong);
   const FloatState nearest;
-  const auto count = static_cast<size_t>(array.size());
-  constexpr float kMost = std::numeric_limits<float>::max();
-  if (array.itemsize() == 4)
-    return all_within(static_cast<const float*>(array.data()), count, kMost);
-  const double most = single ? double{kMost} : std::numeric_limits<double>::max();
-  return all_within(static_cast<const double*>(array.data()), count, most);
+  return all_of_pieces(array, single, [](const auto* values, size_t count, auto limit) {
+    return are_within(values, count, limit);
+  });
 }
 
 uint64_t hash_of(const void* data, size_t bytes, uint64_t seed) {
@@ -77,16 +90,37 @@ std::string described(const py::array& a) {
   return text + (a.ndim() == 1 ? ",)" : ")");
 }
 
+uint64_t hash_of_kind(const py::array& a, uint64_t seed) {
+  const std::string text = described(a);
+  return fingerprint(text.data(), text.size(), seed);
+}
+
 // Of dtypes, shapes and bytes, one array after the other.
 uint64_t hash_arrays(const std::vector<py::array>& arrays, uint64_t seed) {
   for (const py::array& a : arrays) {
     if (!(a.flags() & py::array::c_style))
       throw std::invalid_argument("fingerprint: expected contiguous memory");
-    const std::string text = described(a);
-    seed = fingerprint(text.data(), text.size(), seed);
-    seed = hash_of(a.data(), static_cast<size_t>(a.nbytes()), seed);
+    seed = hash_of(a.data(), static_cast<size_t>(a.nbytes()), hash_of_kind(a, seed));
   }
   return seed;
+}
+
+// hash_arrays of one that all_fit() says yes to, else nothing: memory is read once for both.
+std::optional<uint64_t> hash_if_fit(py::handle x, bool single) {
+  if (!is_plain(x)) return {};
+  const auto array = py::reinterpret_borrow<py::array>(x);
+  Fingerprint hash(hash_of_kind(array, 0));
+  const Released free(static_cast<size_t>(array.nbytes()) >= kLong);
+  const FloatState nearest;
+  const bool fit = all_of_pieces(array, single, [&](const auto* values, size_t count, auto limit) {
+    if (!are_within(values, count, limit)) return false;
+    if (count == kBlock) hash.add(values, count * sizeof *values);
+    return true;
+  });
+  if (!fit) return {};
+  const auto bytes = static_cast<size_t>(array.nbytes());
+  const size_t piece = kBlock * static_cast<size_t>(array.itemsize()), left = bytes % piece;
+  return hash.last(static_cast<const char*>(array.data()) + (bytes - left), left);
 }
 
 }  // namespace
@@ -94,6 +128,7 @@ uint64_t hash_arrays(const std::vector<py::array>& arrays, uint64_t seed) {
 void bind_arrays(py::module_& m) {
   m.def("is_plain", &is_plain);
   m.def("all_fit", &all_fit);
+  m.def("hash_if_fit", &hash_if_fit);
   m.def("fingerprint", &hash_buffer, py::arg("data"), py::arg("seed") = 0);
   m.def("fingerprint_all", &hash_arrays, py::arg("arrays"), py::arg("seed") = 0);
 }

@@ -31,7 +31,7 @@ uint64_t mixed(uint64_t h) {
   return h ^ (h >> 32);
 }
 
-// The word is multiplied before it meets the lane: else a flip of its highest bit stays one bit,
+// The rotation brings high bits back down. The word is multiplied before it meets the lane: else a flip of its highest bit stays one bit,
 // which a flip of one bit 64 bytes on takes back.
 uint64_t step(uint64_t lane, uint64_t w, size_t i) {
   return std::rotl(lane + w * kOdd[i], 31) * kOdd[7 - i];
@@ -39,20 +39,32 @@ uint64_t step(uint64_t lane, uint64_t w, size_t i) {
 
 }  // namespace
 
-uint64_t fingerprint(const void* data, size_t bytes, uint64_t seed) {
+Fingerprint::Fingerprint(uint64_t seed) : seed_(seed) {
+  for (size_t i = 0; i < 8; ++i) lanes_[i] = seed ^ kOdd[i];
+}
+
+void Fingerprint::add(const void* data, size_t bytes) {
   const auto* at = static_cast<const unsigned char*>(data);
-  // Eight lanes that do not wait for one another; the rotation brings high bits back down.
-  std::array<uint64_t, 8> lanes;
-  for (size_t i = 0; i < 8; ++i) lanes[i] = seed ^ kOdd[i];
-  size_t left = bytes;
-  for (; left >= 64; left -= 64, at += 64)
+  std::array<uint64_t, 8> lanes = lanes_;
+  bytes_ += bytes;
+  for (; bytes >= 64; bytes -= 64, at += 64)
     for (size_t i = 0; i < 8; ++i) lanes[i] = step(lanes[i], word(at + 8 * i), i);
+  lanes_ = lanes;
+}
+
+uint64_t Fingerprint::last(const void* data, size_t bytes) {
+  const size_t whole = bytes / 64 * 64, left = bytes - whole;
+  add(data, whole);
   std::array<unsigned char, 64> tail{};
-  if (left > 0) std::memcpy(tail.data(), at, left);
-  for (size_t i = 0; i < 8; ++i) lanes[i] = step(lanes[i], word(tail.data() + 8 * i), i);
-  uint64_t h = mixed(seed + bytes);
-  for (const uint64_t lane : lanes) h = mixed(h ^ mixed(lane)) + kOdd[2];
+  if (left > 0) std::memcpy(tail.data(), static_cast<const unsigned char*>(data) + whole, left);
+  add(tail.data(), 64);
+  uint64_t h = mixed(seed_ + bytes_ - 64 + left);
+  for (const uint64_t lane : lanes_) h = mixed(h ^ mixed(lane)) + kOdd[2];
   return mixed(h);
+}
+
+uint64_t fingerprint(const void* data, size_t bytes, uint64_t seed) {
+  return Fingerprint(seed).last(data, bytes);
 }
 
 }  // namespace feedfwd

@@ -378,6 +378,7 @@ def tree(layer: Any, kind: type[Any], passed: frozenset[str]) -> list[tuple[Any,
 # ---- data
 def is_plain(x: Any) -> bool: ...  # a native C-contiguous array of float32 or float64 with rows
 def all_fit(x: Any, single: bool) -> bool: ...  # plain and all finite, as float32 where `single`
+def hash_if_fit(x: Any, single: bool) -> int | None: ...  # fingerprint_all([x]) where all_fit(x)
 def fingerprint(data: Array | bytes, seed: int = 0) -> int: ...  # 64-bit hash of contiguous bytes
 def fingerprint_all(arrays: Sequence[Array], seed: int = 0) -> int: ...  # dtypes, shapes and bytes
 

@@ -22,7 +22,7 @@ def training_rows(
     check_finite: bool,
 ) -> tuple[Rows, Rows | None]:
     """Rows to train on, and those of `split`, the last ones, to validate on."""
-    rows = check_rows(trainer, x, y, sample_weight, check_finite)
+    rows = check_rows(trainer, x, y, sample_weight, check_finite, hashed=split == 0)
     kind = type(trainer.loss).__name__.lower()
     classes = data.classes_of(rows.targets, kind, trainer._expects)
     validation = None

@@ -30,7 +30,7 @@ _QUICK_WORK = 1e8  # multiplications and additions: 0.1 s at 1 GFLOP/s
 class Rows:
     """Checked data: inputs, targets and weights with the same number of rows."""
 
-    __slots__ = ("count", "inputs", "rebuild", "targets", "weights")
+    __slots__ = ("count", "hash", "inputs", "rebuild", "targets", "weights")
 
     def __init__(
         self,
@@ -38,10 +38,12 @@ class Rows:
         rebuild: Callable[[Sequence[Any]], Any],
         targets: Any,
         weights: Any,
+        known: int | None = None,
     ) -> None:
         self.inputs, self.rebuild = inputs, rebuild
         self.targets, self.weights = targets, weights
         self.count = len(targets)
+        self.hash = known  # of the inputs, where it is known
 
     def arrays(self) -> list[Any]:
         """In the order of a program's inputs."""
@@ -333,16 +335,29 @@ class Walk:
 
 
 def check_rows(
-    trainer: Trainer, x: Any, y: Any, weight: Any, check_finite: bool, argument: str = "x"
+    trainer: Trainer,
+    x: Any,
+    y: Any,
+    weight: Any,
+    check_finite: bool,
+    argument: str = "x",
+    hashed: bool = False,
 ) -> Rows:
-    """Checked data for the trainer's model and loss; builds the model if needed."""
+    """Checked data for the trainer's model and loss; builds the model if needed.
+
+    `hashed`: a hash of the data will be asked for.
+    """
     model = trainer.model
     shapes = model._input_shapes
-    inputs, rebuild = (
-        ([x], data.first)
-        if shapes is not None and len(shapes) == 1 and data.fits(x, shapes[0], model.dtype)
-        else model._split(x, argument, check_finite)
-    )
+    known = None
+    if shapes is None or len(shapes) != 1:
+        usual = False
+    elif hashed:
+        known = data.hash_if_fits(x, shapes[0], model.dtype)
+        usual = known is not None
+    else:
+        usual = data.fits(x, shapes[0], model.dtype)
+    inputs, rebuild = ([x], data.first) if usual else model._split(x, argument, check_finite)
     target_rows = data.to_array(y, "y")
     weights = None if weight is None else data.to_sample_weight(weight, model.dtype)
     if weights is not None or len(target_rows) != len(inputs[0]):
@@ -350,7 +365,7 @@ def check_rows(
     shape = output_shape(model, inputs, rebuild)
     trainer._resolve(shape)
     targets = data.to_targets(target_rows, shape, trainer._expects, model.dtype, check_finite)
-    return Rows(inputs, rebuild, targets, weights)
+    return Rows(inputs, rebuild, targets, weights, known)
 
 
 def batches_of(x: Any) -> Iterable[Any]:

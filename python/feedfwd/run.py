@@ -121,7 +121,11 @@ def hand_over(states: States, callbacks: Sequence[Callback]) -> None:
 
 def fingerprint(rows: Rows | None, start: int = 0) -> int:
     """A hash of shapes, dtypes and bytes."""
-    return start if rows is None else _core.fingerprint_all(rows.arrays(), start)
+    if rows is None:
+        return start
+    if rows.hash is None or start != 0:
+        return _core.fingerprint_all(rows.arrays(), start)
+    return _core.fingerprint_all(rows.arrays()[len(rows.inputs) :], rows.hash)
 
 
 def settings_of(trainer: Trainer, rows: Rows | None, validation: Rows | None) -> dict[str, Any]:

@@ -79,6 +79,7 @@ def test_the_quick_look_sees_every_number():
         for n in (1, 7, 4095, 4096, 4097, 20000):
             array = np.full(n, -top, dtype)
             assert _core.all_fit(array, single)
+            assert _core.hash_if_fit(array, single) == _core.fingerprint_all([array])
             for at in {0, n // 2, n - 1}:
                 for bad in (np.nan, np.inf, -np.inf, 1.01 * top):
                     changed = array.copy()
@@ -86,6 +87,8 @@ def test_the_quick_look_sees_every_number():
                         changed[at] = bad
                     fits = bool(np.isfinite(changed[at])) and not single
                     assert _core.all_fit(changed, single) == fits
+                    wanted = _core.fingerprint_all([changed]) if fits else None
+                    assert _core.hash_if_fit(changed, single) == wanted
 
 
 def test_only_plain_arrays_go_the_quick_way():
@@ -98,6 +101,7 @@ def test_only_plain_arrays_go_the_quick_way():
     others = (x.T, x[:, :1], x.astype(">f8"), x.astype(np.float16), x.astype(int), x.astype(object))
     for other in (*others, odd, x.view(Own), np.float64(1), np.array(1.0), [1.0], None, "x"):
         assert not _core.is_plain(other) and not _core.all_fit(other, False)
+        assert _core.hash_if_fit(other, False) is None
 
 
 def test_the_hash_of_arrays_is_that_of_what_they_say_and_hold():
@@ -113,6 +117,22 @@ def test_the_hash_of_arrays_is_that_of_what_they_say_and_hold():
     assert _core.fingerprint_all([], 3) == 3
     with pytest.raises(ValueError, match="contiguous"):
         _core.fingerprint_all([np.ones((2, 3)).T])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("split", [0.0, 0.25])
+def test_the_hash_of_a_fit_is_that_of_its_arrays(weighted, split):
+    x = np.random.default_rng(0).standard_normal((8, 3), np.float32)
+    y, w = x[:, :1].copy(), np.ones(8) if weighted else None
+    trainer = ff.Trainer(ff.Sequential([ff.layers.Dense(1)], seed=0), "sgd", "mse")
+    for _ in range(2):  # built by then, so that the data go the quick way
+        trainer.fit(x, y, sample_weight=w, validation_split=split, verbose=0)
+        arrays = [x, y, w] if weighted else [x, y]
+        n = int(8 * (1 - split))
+        settings = trainer._run.settings
+        assert settings["data"] == _core.fingerprint_all([a[:n] for a in arrays])
+        held = _core.fingerprint_all([a[n:] for a in arrays]) if split else 0
+        assert settings["validation"] == held
 
 
 def test_rows_must_agree():
