@@ -139,9 +139,13 @@ class GemmPart {
     const bool aliased = g.lda * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
     const bool few = rows <= TileTable<T>::kWideRows && !pack_b_ && !g.trans_a;
     pack_a_ = !few && panels >= (aliased ? 2 : 6);
-    const int64_t blocks = divide_up(cols, block_columns<T>(g.k));
-    width_ = divide_up(panels, most(blocks, 1)) * kPanel<T>;
-    keep_a_ = blocks > 1;
+    width_ = panels * kPanel<T>;
+    keep_a_ = false;
+    if (!is_one_block(width_)) {
+      const int64_t blocks = divide_up(cols, block_columns<T>(g.k));
+      width_ = divide_up(panels, most(blocks, 1)) * kPanel<T>;
+      keep_a_ = blocks > 1;
+    }
   }
 
   void run() {
@@ -157,22 +161,28 @@ class GemmPart {
   }
 
  private:
+  // Without a division, which is much beside a small product.
+  bool is_one_block(int64_t columns) const {
+    constexpr auto size = static_cast<int64_t>(sizeof(T));
+    return columns * size <= kBlockColumnBytes &&
+           columns * most(least(g_.k, kChunk), 1) * size <= kBlockBytes;
+  }
+
   void block(Rect r, int64_t k0) {
     const int64_t steps = least(g_.k - k0, kChunk);
     if (pack_b_) pack_block(r.col0, r.col1, k0, steps);
     const bool last = k0 + steps >= g_.k;
     const bool pack_a = pack_a_ && (r.col0 == share_.col0 || !keep_a_);
     const Tiles tiles(r.row1 - r.row0);
-    // Rows per call of the epilogue.
-    const int64_t batch = kEpilogueBytes / static_cast<int64_t>(sizeof(T)) / (r.col1 - r.col0);
-    int64_t waiting = r.row0;
+    const int64_t row_bytes = (r.col1 - r.col0) * static_cast<int64_t>(sizeof(T));
+    int64_t waiting = r.row0;  // for the epilogue
     for (int64_t i = 0; i < tiles.count; ++i) {
       const int64_t group = i - i % kGroupTiles;
       if (pack_a && i == group) pack_group(r.row0, tiles, i, k0, steps);
       const int64_t row0 = r.row0 + tiles.row(i), row1 = r.row0 + tiles.row(i + 1);
       const T* packed = packed_a_ + (tiles.row(i) - (keep_a_ ? 0 : tiles.row(group))) * steps;
       tile_row({row0, row1, r.col0, r.col1}, k0, steps, packed);
-      if (last && (i + 1 == tiles.count || row1 - waiting >= batch)) {
+      if (last && (i + 1 == tiles.count || (row1 - waiting + 1) * row_bytes > kEpilogueBytes)) {
         epilogue_(waiting, row1, r.col0, r.col1);
         waiting = row1;
       }
@@ -247,16 +257,24 @@ class GemmPart {
         }
       }
     }
-    for (; left > 0; left -= kPanel<T>) {
-      const int64_t count = least(left, kPanel<T>);
-      const int vectors = static_cast<int>(divide_up(count, size));
-      t.tail = static_cast<int>(count - (vectors - 1) * size);
+    // Packed panels are whole vectors: only C has a tail then.
+    const auto& kernels = kTiles<T>.regular[form];
+    if (left >= kPanel<T>) {
+      const TileKernel<T> kernel = kernels[0][kTileVectors - 1][rows - 1];
+      t.tail = size;
+      if (pack_b_) t.ldb = kPanel<T>;
+      const int64_t next = pack_b_ ? kPanel<T> * steps : kPanel<T>;
+      for (; left >= kPanel<T>; left -= kPanel<T>) {
+        kernel(t);
+        t.b += next;
+        t.c += kPanel<T>;
+      }
+    }
+    if (left > 0) {
+      const int vectors = static_cast<int>(divide_up(left, size));
+      t.tail = static_cast<int>(left - (vectors - 1) * size);
       if (pack_b_) t.ldb = vectors * size;
-      // Packed panels are whole vectors: only C has a tail then.
-      const int b_tail = !pack_b_ && t.tail != size;
-      kTiles<T>.regular[form][b_tail][vectors - 1][rows - 1](t);
-      t.b += pack_b_ ? t.ldb * steps : kPanel<T>;
-      t.c += kPanel<T>;
+      kernels[!pack_b_ && t.tail != size][vectors - 1][rows - 1](t);
     }
   }
 
