@@ -3,12 +3,14 @@
     python bench/function_roofs.py [--isa avx2] [--pipes 4] [--issue 6] [--out FILE]
 
 Compiles the loops of function_roofs.cpp, times them in the first-level cache, and counts the
-instructions of their bodies. The roof is the longest of: multiplications and fma at two a cycle;
-all vector arithmetic at `--pipes` a cycle; all instructions at `--issue` a cycle; divisions and
-square roots at the pace that loops of nothing else have here. float32, 1 thread; a cycle is the
-time of two fma. Needs g++ on x86-64.
+instructions of their bodies. The roof is the longest of: multiplications, fma and variable blends
+at two a cycle; additions and comparisons at two; a store a cycle; all vector arithmetic at
+`--pipes` a cycle; all instructions at `--issue` a cycle; divisions and square roots at the pace
+that loops of nothing else have here. float32, 1 thread; a cycle is the time of two fma. Needs g++
+on x86-64.
 
-Defaults of pipes and issue: AMD's Zen 3 and 4 at 256 bits; with 512 bits two pipes (Intel, Zen 4).
+Defaults of pipes and issue: AMD's Zen 3 and 4 at 256 bits, where loops of two kinds of instructions
+show which share pipes; with 512 bits two pipes (Intel, Zen 4).
 """
 
 from __future__ import annotations
@@ -41,21 +43,29 @@ def compiled(isa: str, folder: pathlib.Path, *more: str) -> pathlib.Path:
     return target
 
 
+KINDS = {
+    "vector": r"v(?!mov|broadcast|zero)",
+    "multiply": r"v(mul|fn?m|blendv)",
+    "add": r"v(add|sub|cmp|min|max)",
+    "divide": r"vdiv",
+    "root": r"vsqrt",
+}
+
+
 def counts(assembly: pathlib.Path) -> dict[str, dict[str, int]]:
     """Instructions of each loop's body, by kind."""
     found: dict[str, dict[str, int]] = {}
     text = assembly.read_text(encoding="utf-8")
     for name, body in re.findall(r"# BEGIN (\w+)\n(.*?)# END", text, re.DOTALL):
-        kinds = dict.fromkeys(("all", "vector", "multiply", "divide", "root"), 0)
+        kinds = dict.fromkeys(("all", "store", *KINDS), 0)
         for line in body.splitlines():
-            word = re.match(r"\t([a-z]\w*)\t", line)
+            word = re.match(r"\t([a-z]\w*)\t(.*)", line)
             if not word:
                 continue
             kinds["all"] += 1
-            kinds["vector"] += bool(re.match(r"v(?!mov|broadcast|zero)", word[1]))
-            kinds["multiply"] += bool(re.match(r"v(mul|fn?m)", word[1]))
-            kinds["divide"] += word[1].startswith("vdiv")
-            kinds["root"] += word[1].startswith("vsqrt")
+            kinds["store"] += word[1].startswith("vmov") and word[2].endswith(")")
+            for kind, pattern in KINDS.items():
+                kinds[kind] += bool(re.match(pattern, word[1]))
         found[name] = kinds
     return found
 
@@ -63,7 +73,8 @@ def counts(assembly: pathlib.Path) -> dict[str, dict[str, int]]:
 def roof(kinds: dict[str, int], pace: dict[str, float], pipes: float, issue: float) -> float:
     """Fewest cycles for a body; `pace`: of one division, one root."""
     slow = sum(kinds[kind] * pace[kind] for kind in ("divide", "root"))
-    return max(kinds["multiply"] / 2, kinds["vector"] / pipes, kinds["all"] / issue, slow)
+    pairs = max(kinds[kind] / 2 for kind in ("multiply", "add"))
+    return max(pairs, kinds["store"], kinds["vector"] / pipes, kinds["all"] / issue, slow)
 
 
 def main() -> None:

@@ -31,8 +31,8 @@ uint64_t mixed(uint64_t h) {
   return h ^ (h >> 32);
 }
 
-// The rotation brings high bits back down. The word is multiplied before it meets the lane: else a flip of its highest bit stays one bit,
-// which a flip of one bit 64 bytes on takes back.
+// The rotation brings high bits back down. The word is multiplied before it meets the lane: else a
+// flip of its highest bit stays one bit, which a flip of one bit 64 bytes on takes back.
 uint64_t step(uint64_t lane, uint64_t w, size_t i) {
   return std::rotl(lane + w * kOdd[i], 31) * kOdd[7 - i];
 }

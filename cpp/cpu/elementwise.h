@@ -96,7 +96,8 @@ template <class F>
 FF_INLINE void adjacent_rows(const F& f, const BoundOp& op, Rect q) {
   using T = typename F::Scalar;
   constexpr int size = Vec<T>::size;
-  const int64_t n = q.col1 - q.col0, full = n / size * size, wide = n / Wide<T>::size * Wide<T>::size;
+  const int64_t n = q.col1 - q.col0, full = n / size * size,
+                wide = n / Wide<T>::size * Wide<T>::size;
   const int left = static_cast<int>(n - full);
   const BoundRef &first = op.in[0], &last = op.in[F::inputs - 1];
   const T *a = at<const T>(first, q.row0, q.col0), *b = at<const T>(last, q.row0, q.col0);

@@ -37,17 +37,17 @@ struct MapGradOf {
   }
 };
 
-#define FF_BINARY(Name, is_brief, expression)            \
-  template <class T>                                     \
-  struct Name {                                          \
-    using Scalar = T;                                    \
-    static constexpr int inputs = 2;                     \
-    static constexpr bool brief = is_brief;              \
-    FF_INLINE Name(const BoundOp&, const StepState&) {}  \
-    template <class V>                                   \
-    FF_INLINE V operator()(V a, V b) const {             \
-      return expression;                                 \
-    }                                                    \
+#define FF_BINARY(Name, is_brief, expression)           \
+  template <class T>                                    \
+  struct Name {                                         \
+    using Scalar = T;                                   \
+    static constexpr int inputs = 2;                    \
+    static constexpr bool brief = is_brief;             \
+    FF_INLINE Name(const BoundOp&, const StepState&) {} \
+    template <class V>                                  \
+    FF_INLINE V operator()(V a, V b) const {            \
+      return expression;                                \
+    }                                                   \
   };
 FF_BINARY(AddOf, true, a + b)
 FF_BINARY(SubtractOf, true, a - b)
