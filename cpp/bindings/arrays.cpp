@@ -39,30 +39,42 @@ bool are_within(const T* values, size_t count, T limit) {
   return !beyond;
 }
 
-// Calls piece(values, count, limit) for pieces of the array until one says false; the limit is what
-// finite numbers are within, also as a float32 where `single`.
+// The numbers of a plain array. Taken while the interpreter is held: what an array says of itself
+// counts references.
+struct Numbers {
+  const void* data;
+  size_t count, size;  // of one: bytes
+
+  explicit Numbers(const py::array& a)
+      : data(a.data()),
+        count(static_cast<size_t>(a.size())),
+        size(static_cast<size_t>(a.itemsize())) {}
+  size_t bytes() const { return count * size; }
+};
+
+// Calls piece(values, count, limit) for pieces of the numbers until one says false; the limit is
+// what finite ones are within, also as a float32 where `single`.
 template <class Piece>
-bool all_of_pieces(const py::array& array, bool single, Piece piece) {
+bool all_of_pieces(const Numbers& numbers, bool single, Piece piece) {
   const auto walk = [&](auto limit) {
-    const auto* values = static_cast<const decltype(limit)*>(array.data());
-    const auto count = static_cast<size_t>(array.size());
-    for (size_t first = 0; first < count; first += kBlock) {
-      if (!piece(values + first, std::min(count - first, kBlock), limit)) return false;
+    const auto* values = static_cast<const decltype(limit)*>(numbers.data);
+    for (size_t first = 0; first < numbers.count; first += kBlock) {
+      if (!piece(values + first, std::min(numbers.count - first, kBlock), limit)) return false;
     }
     return true;
   };
   constexpr float kMost = std::numeric_limits<float>::max();
-  if (array.itemsize() == 4) return walk(kMost);
+  if (numbers.size == sizeof(float)) return walk(kMost);
   return walk(single ? double{kMost} : std::numeric_limits<double>::max());
 }
 
 // Whether the array is plain and every number in it finite, also as a float32 where `single`.
 bool all_fit(py::handle x, bool single) {
   if (!is_plain(x)) return false;
-  const auto array = py::reinterpret_borrow<py::array>(x);
-  const Released free(static_cast<size_t>(array.nbytes()) >= kLong);
+  const Numbers numbers(py::reinterpret_borrow<py::array>(x));
+  const Released free(numbers.bytes() >= kLong);
   const FloatState nearest;
-  return all_of_pieces(array, single, [](const auto* values, size_t count, auto limit) {
+  return all_of_pieces(numbers, single, [](const auto* values, size_t count, auto limit) {
     return are_within(values, count, limit);
   });
 }
@@ -109,18 +121,19 @@ uint64_t hash_arrays(const std::vector<py::array>& arrays, uint64_t seed) {
 std::optional<uint64_t> hash_if_fit(py::handle x, bool single) {
   if (!is_plain(x)) return {};
   const auto array = py::reinterpret_borrow<py::array>(x);
+  const Numbers numbers(array);
   Fingerprint hash(hash_of_kind(array, 0));
-  const Released free(static_cast<size_t>(array.nbytes()) >= kLong);
+  const Released free(numbers.bytes() >= kLong);
   const FloatState nearest;
-  const bool fit = all_of_pieces(array, single, [&](const auto* values, size_t count, auto limit) {
-    if (!are_within(values, count, limit)) return false;
-    if (count == kBlock) hash.add(values, count * sizeof *values);
-    return true;
-  });
+  const bool fit =
+      all_of_pieces(numbers, single, [&](const auto* values, size_t count, auto limit) {
+        if (!are_within(values, count, limit)) return false;
+        if (count == kBlock) hash.add(values, count * sizeof *values);
+        return true;
+      });
   if (!fit) return {};
-  const auto bytes = static_cast<size_t>(array.nbytes());
-  const size_t piece = kBlock * static_cast<size_t>(array.itemsize()), left = bytes % piece;
-  return hash.last(static_cast<const char*>(array.data()) + (bytes - left), left);
+  const size_t left = numbers.count % kBlock * numbers.size;
+  return hash.last(static_cast<const char*>(numbers.data) + (numbers.bytes() - left), left);
 }
 
 }  // namespace

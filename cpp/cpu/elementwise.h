@@ -125,7 +125,7 @@ FF_INLINE void any_rows(const F& f, const BoundOp& op, Rect q) {
   for (int64_t r = q.row0; r < q.row1; ++r) {
     Reader<T> a, b;
     a.start(op.in[0], r, q.col0);
-    if (F::inputs > 1) b.start(op.in[F::inputs - 1], r, q.col0);
+    if constexpr (F::inputs > 1) b.start(op.in[1], r, q.col0);
     T* out = at<T>(op.out[0], r, q.col0);
     int64_t i = 0;
     if constexpr (Wide<T>::size > size) {

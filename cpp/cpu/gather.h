@@ -18,7 +18,7 @@ struct ConvertRow {
   }
 };
 
-// The same of one type, from an address that suits it.
+// The same of one type, from an address of that type.
 template <class T>
 struct CopyRow {
   FF_INLINE void operator()(const char* from, T* y, int64_t n) const {

@@ -66,6 +66,25 @@ constexpr int64_t block_columns(int64_t k) {
   return columns / kPanel<T> * kPanel<T>;
 }
 
+// Whether block_columns() has room for `columns`, whole panels: without a division, which is much
+// beside a small product.
+template <class T>
+constexpr bool is_one_block(int64_t columns, int64_t k) {
+  const int64_t bytes = columns * static_cast<int64_t>(sizeof(T));
+  return bytes <= kBlockColumnBytes && bytes * most(least(k, kChunk), 1) <= kBlockBytes;
+}
+
+template <class T>
+constexpr bool blocks_agree() {
+  for (int64_t k : {0, 1, 7, 96, 128, 129, 383, 384, 1000}) {
+    for (int64_t columns = 0; columns < 2000; columns += kPanel<T>) {
+      if (is_one_block<T>(columns, k) != (columns <= block_columns<T>(k))) return false;
+    }
+  }
+  return true;
+}
+static_assert(blocks_agree<float>() && blocks_agree<double>());
+
 // Elements of a packed A of up to `rows` rows: all of a block of rows, since blocks of B may follow
 // one another.
 template <class T>
@@ -140,12 +159,8 @@ class GemmPart {
     const bool few = rows <= TileTable<T>::kWideRows && !pack_b_ && !g.trans_a;
     pack_a_ = !few && panels >= (aliased ? 2 : 6);
     width_ = panels * kPanel<T>;
-    keep_a_ = false;
-    if (!is_one_block(width_)) {
-      const int64_t blocks = divide_up(cols, block_columns<T>(g.k));
-      width_ = divide_up(panels, most(blocks, 1)) * kPanel<T>;
-      keep_a_ = blocks > 1;
-    }
+    keep_a_ = !is_one_block<T>(width_, g.k);
+    if (keep_a_) width_ = divide_up(panels, divide_up(cols, block_columns<T>(g.k))) * kPanel<T>;
   }
 
   void run() {
@@ -161,13 +176,6 @@ class GemmPart {
   }
 
  private:
-  // Without a division, which is much beside a small product.
-  bool is_one_block(int64_t columns) const {
-    constexpr auto size = static_cast<int64_t>(sizeof(T));
-    return columns * size <= kBlockColumnBytes &&
-           columns * most(least(g_.k, kChunk), 1) * size <= kBlockBytes;
-  }
-
   void block(Rect r, int64_t k0) {
     const int64_t steps = least(g_.k - k0, kChunk);
     if (pack_b_) pack_block(r.col0, r.col1, k0, steps);

@@ -6,89 +6,119 @@
 
 namespace feedfwd::FF_ISA {
 
-// Groups of Vec::size rows that are walked side by side: one chain of fma each, whose latency the
-// others hide.
-inline constexpr int kSideBySide = 2;
-
-// acc + the products of Vec::size rows from `a` on with b, for Vec::size steps of k.
+// Rows `lda` apart, by few registers: an address takes one of them, once or twice.
 template <class T>
-FF_INLINE Vec<T> column_square(Vec<T> acc, const T* a, int64_t lda, const T* b, int64_t stride) {
-  constexpr int size = Vec<T>::size;
-  Vec<T> v[size];
-  const T* row[size];
-#pragma GCC unroll 16
-  for (int j = 0; j < size; ++j) row[j] = a + j * lda;
-  load_turned(v, row);
-#pragma GCC unroll 16
-  for (int kk = 0; kk < size; ++kk) acc = fma(v[kk], Vec<T>(b[kk * stride]), acc);
-  return acc;
-}
+struct RowsOf {
+  int64_t lda, three, five, seven;
 
-// The same for what is no whole square.
+  FF_INLINE explicit RowsOf(int64_t ld) : lda(ld), three(3 * ld), five(5 * ld), seven(7 * ld) {
+    // Else compilers make a register of every row's address, and have too few of them.
+    asm("" : "+r"(three), "+r"(five), "+r"(seven));
+  }
+  FF_INLINE void from(const T* a, const T* (&row)[Vec<T>::size]) const {
+    const int64_t at[8] = {0, lda, 2 * lda, three, 4 * lda, five, 2 * three, seven};
+#pragma GCC unroll 16
+    for (int j = 0; j < Vec<T>::size; ++j) row[j] = a + j / 8 * 8 * lda + at[j % 8];
+  }
+};
+
+// The numbers of b that a chunk meets, end to end.
 template <class T>
-Vec<T> column_rest(Vec<T> acc, const T* a, int64_t lda, int rows, const T* b, int64_t stride,
-                   int steps) {
+struct ColumnOf {
+  T copied[kChunk];
+
+  FF_INLINE const T* chunk(const GemmArgs<T>& g, int64_t k0, int64_t steps) {
+    const int64_t stride = g.trans_b ? 1 : g.ldb;
+    const T* b = g.b + k0 * stride;
+    if (stride == 1) return b;
+    for (int64_t kk = 0; kk < steps; ++kk) copied[kk] = b[kk * stride];
+    return copied;
+  }
+};
+
+// acc + the products of up to Vec::size rows with b, for up to that many steps.
+template <class T>
+Vec<T> column_rest(Vec<T> acc, const T* a, int64_t lda, int rows, const T* b, int steps) {
   constexpr int size = Vec<T>::size;
   Vec<T> v[size];
   for (int j = 0; j < size; ++j) v[j] = j < rows ? Vec<T>::load(a + j * lda, steps) : Vec<T>(T(0));
   transpose(v);
-  for (int kk = 0; kk < steps; ++kk) acc = fma(v[kk], Vec<T>(b[kk * stride]), acc);
+  for (int kk = 0; kk < steps; ++kk) acc = fma(v[kk], Vec<T>(b[kk]), acc);
   return acc;
 }
 
-// `rows` rows of c from `row` on, which all groups but the last fill.
-template <class T, int Groups>
-FF_INLINE void column_groups(const GemmArgs<T>& g, int64_t row, int64_t rows) {
-  constexpr int size = Vec<T>::size;
-  const int64_t stride = g.trans_b ? 1 : g.ldb;
-  const bool whole = rows == Groups * size;
-  const int last_rows = static_cast<int>(rows - (Groups - 1) * size);
-  Vec<T> total[Groups];
-#pragma GCC unroll 2
-  for (int i = 0; i < Groups; ++i) total[i] = Vec<T>(T(0));
+// acc + the products of Vec::size rows from `a` on with b, for turned_at_once() steps.
+template <class T>
+FF_INLINE Vec<T> column_step(Vec<T> acc, const T* a, const RowsOf<T>& rows, const T* b) {
+  constexpr int turned = turned_at_once<T>();
+  const T* row[Vec<T>::size];
+  rows.from(a, row);
+  Vec<T> v[turned];
+  load_turned(v, row, 0);
+#pragma GCC unroll 16
+  for (int kk = 0; kk < turned; ++kk) acc = fma(v[kk], Vec<T>(b[kk]), acc);
+  return acc;
+}
+
+// Two groups of Vec::size rows side by side: one chain of fma each, whose latency the other hides.
+// No more, so that all stays in registers.
+template <class T>
+FF_INLINE void column_pair(const GemmArgs<T>& g, int64_t row) {
+  constexpr int size = Vec<T>::size, turned = turned_at_once<T>();
+  const RowsOf<T> rows(g.lda);
+  ColumnOf<T> column;
+  Vec<T> total0(T(0)), total1(T(0));
   for (int64_t k0 = 0; k0 < g.k; k0 += kChunk) {
-    const int64_t end = least(k0 + kChunk, g.k);
+    const int64_t steps = least(g.k - k0, kChunk);
+    const T* b = column.chunk(g, k0, steps);
+    const T *a0 = g.a + row * g.lda + k0, *a1 = a0 + size * g.lda;
+    Vec<T> acc0(T(0)), acc1(T(0));
+    int64_t k = 0;
+    for (; k + turned <= steps; k += turned) {
+      acc0 = column_step(acc0, a0 + k, rows, b + k);
+      acc1 = column_step(acc1, a1 + k, rows, b + k);
+    }
+    if (const int left = static_cast<int>(steps - k); left > 0) {
+      acc0 = column_rest(acc0, a0 + k, g.lda, size, b + k, left);
+      acc1 = column_rest(acc1, a1 + k, g.lda, size, b + k, left);
+    }
+    total0 = k0 == 0 ? acc0 : total0 + acc0;
+    total1 = k0 == 0 ? acc1 : total1 + acc1;
+  }
+  math::keep(total0).store(g.c + row);
+  math::keep(total1).store(g.c + row + size);
+}
+
+// Up to Vec::size rows.
+template <class T>
+FF_INLINE void column_some(const GemmArgs<T>& g, int64_t row, int count) {
+  constexpr int size = Vec<T>::size, turned = turned_at_once<T>();
+  const RowsOf<T> rows(g.lda);
+  ColumnOf<T> column;
+  Vec<T> total(T(0));
+  for (int64_t k0 = 0; k0 < g.k; k0 += kChunk) {
+    const int64_t steps = least(g.k - k0, kChunk);
+    const T* b = column.chunk(g, k0, steps);
     const T* a = g.a + row * g.lda + k0;
-    const T* b = g.b + k0 * stride;
-    int64_t k = k0;
-    Vec<T> acc[Groups];
-#pragma GCC unroll 2
-    for (int i = 0; i < Groups; ++i) acc[i] = Vec<T>(T(0));
-    for (; whole && k + size <= end; k += size) {
-#pragma GCC unroll 2
-      for (int i = 0; i < Groups; ++i) {
-        acc[i] = column_square(acc[i], a + i * size * g.lda, g.lda, b, stride);
-      }
-      a += size;
-      b += size * stride;
+    Vec<T> acc(T(0));
+    int64_t k = 0;
+    for (; count == size && k + turned <= steps; k += turned) {
+      acc = column_step(acc, a + k, rows, b + k);
     }
-    for (; k < end; k += size) {
-      const int steps = static_cast<int>(least(end - k, size));
-#pragma GCC unroll 2
-      for (int i = 0; i < Groups; ++i) {
-        acc[i] = column_rest(acc[i], a + i * size * g.lda, g.lda, i + 1 < Groups ? size : last_rows,
-                             b, stride, steps);
-      }
-      a += size;
-      b += size * stride;
+    for (; k < steps; k += size) {
+      acc = column_rest(acc, a + k, g.lda, count, b + k, static_cast<int>(least(steps - k, size)));
     }
-#pragma GCC unroll 2
-    for (int i = 0; i < Groups; ++i) total[i] = k0 == 0 ? acc[i] : total[i] + acc[i];
+    total = k0 == 0 ? acc : total + acc;
   }
-#pragma GCC unroll 2
-  for (int i = 0; i < Groups; ++i) {
-    math::keep(total[i]).store(g.c + row + i * size, i + 1 < Groups ? size : last_rows);
-  }
+  math::keep(total).store(g.c + row, count);
 }
 
 template <class T>
 void column_of_rows(const GemmArgs<T>& g, int64_t row0, int64_t row1) {
-  constexpr int64_t together = kSideBySide * Vec<T>::size;
+  constexpr int64_t size = Vec<T>::size;
   int64_t row = row0;
-  for (; row + together <= row1; row += together) column_groups<T, kSideBySide>(g, row, together);
-  for (; row < row1; row += Vec<T>::size) {
-    column_groups<T, 1>(g, row, least(row1 - row, Vec<T>::size));
-  }
+  for (; row + 2 * size <= row1; row += 2 * size) column_pair(g, row);
+  for (; row < row1; row += size) column_some(g, row, static_cast<int>(least(row1 - row, size)));
 }
 
 // c lies end to end. Where a is transposed, that is a row times a matrix.

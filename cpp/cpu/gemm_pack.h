@@ -56,20 +56,32 @@ FF_INLINE void transpose(Vec<T> (&v)[Vec<T>::size]) {
   }
 }
 
-// v[kk], lane j: row[j][kk], of a square of Vec::size.
+// How many columns of Vec::size rows are turned at once.
 template <class T>
-FF_INLINE void load_turned(Vec<T> (&v)[Vec<T>::size], const T* const (&row)[Vec<T>::size]) {
-  constexpr int n = Vec<T>::size;
-  using Reg = typename Vec<T>::Reg;
-  if constexpr (requires(Reg(&r)[n]) { Native<T>::load_turned(r, row); }) {
-    Reg r[n];
-    Native<T>::load_turned(r, row);
+constexpr int turned_at_once() {
+  if constexpr (requires { Native<T>::turned; }) {
+    return Native<T>::turned;
+  } else {
+    return Vec<T>::size;
+  }
+}
+
+// v[kk], lane j: row[j][k + kk], for turned_at_once() columns from k on.
+template <class T>
+FF_INLINE void load_turned(Vec<T>* v, const T* const (&row)[Vec<T>::size], int64_t k) {
+  constexpr int n = turned_at_once<T>();
+  if constexpr (n < Vec<T>::size) {
+    typename Vec<T>::Reg r[n];
+    Native<T>::load_turned(r, row, k);
 #pragma GCC unroll 16
     for (int i = 0; i < n; ++i) v[i] = Vec<T>::wrap(r[i]);
   } else {
+    Vec<T> square[n];
 #pragma GCC unroll 16
-    for (int j = 0; j < n; ++j) v[j] = Vec<T>::load(row[j]);
-    transpose(v);
+    for (int j = 0; j < n; ++j) square[j] = Vec<T>::load(row[j] + k);
+    transpose(square);
+#pragma GCC unroll 16
+    for (int j = 0; j < n; ++j) v[j] = square[j];
   }
 }
 
@@ -95,30 +107,36 @@ template <class T, int Whole, bool Rest>
 FF_INLINE void pack_panels_of(T* to, int64_t width, const T* from, int64_t ld, int64_t panels,
                               int64_t k) {
   constexpr int64_t size = Vec<T>::size, group = 4;
+  constexpr int vectors = Whole + Rest;
   const int rest = static_cast<int>(width - Whole * size);
-  for (int64_t k0 = 0; k0 < k; k0 += group) {
-    const int64_t count = k - k0 < group ? k - k0 : group;
+  // Where a panel is no whole vectors, all are read and written all the same: what follows in the
+  // matrix, and what the panel's next rows then replace. The last rows have nothing behind them.
+  const int64_t last = Rest ? (size - rest + width - 1) / width : 0;
+  int64_t k0 = 0;
+  for (; k0 + group + last <= k; k0 += group) {
     const int64_t ahead = k - k0 < 2 * group ? 0 : group * ld;
     const T* source = from + k0 * ld;
     T* target = to + k0 * width;
-    for (int64_t p = 0; p < panels; ++p) {
-      for (int64_t i = 0; i < count; ++i) {
+    for (int64_t p = 0; p < panels; ++p, source += width, target += width * k) {
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < group; ++i) {
         const T* row = source + i * ld;
         T* packed = target + i * width;
         __builtin_prefetch(row + ahead);
-#pragma GCC unroll 4
-        for (int j = 0; j < Whole; ++j) Vec<T>::load(row + j * size).store(packed + j * size);
-        if constexpr (Rest) {
-          const Vec<T> v = Vec<T>::load(row + Whole * size, rest);
-          if ((k - k0 - i) * width - Whole * size >= size) {  // a vector stays in the panel
-            v.store(packed + Whole * size);
-          } else {
-            v.store(packed + Whole * size, rest);
-          }
-        }
+#pragma GCC unroll 5
+        for (int j = 0; j < vectors; ++j) Vec<T>::load(row + j * size).store(packed + j * size);
       }
-      source += width;
-      target += width * k;
+    }
+  }
+  for (; k0 < k; ++k0) {
+    const T* row = from + k0 * ld;
+    T* packed = to + k0 * width;
+    for (int64_t p = 0; p < panels; ++p, row += width, packed += width * k) {
+#pragma GCC unroll 4
+      for (int j = 0; j < Whole; ++j) Vec<T>::load(row + j * size).store(packed + j * size);
+      if constexpr (Rest) {
+        Vec<T>::load(row + Whole * size, rest).store(packed + Whole * size, rest);
+      }
     }
   }
 }
@@ -139,27 +157,26 @@ void pack_panels(T* to, int64_t width, const T* from, int64_t ld, int64_t panels
   pack_panels_of<T, Whole, true>(to, width, from, ld, panels, k);
 }
 
-// A block of up to Vec::size columns j and steps kk, memory along k: from[j * ld + kk].
+// Up to Vec::size columns j, memory along k: from[j * ld + kk].
 template <class T>
-FF_INLINE void pack_square(T* to, int64_t width, const T* from, int64_t ld, int columns,
-                           int steps) {
-  constexpr int size = Vec<T>::size;
-  Vec<T> v[size];
-  if (steps == size) {
-    const T* row[size];
+FF_INLINE void pack_column_block(T* to, int64_t width, const T* from, int64_t ld, int columns,
+                                 int64_t k) {
+  constexpr int size = Vec<T>::size, turned = turned_at_once<T>();
+  const T* row[size];
 #pragma GCC unroll 16
-    for (int j = 0; j < size; ++j) row[j] = from + (j < columns ? j : columns - 1) * ld;
-    load_turned(v, row);
-  } else {
+  for (int j = 0; j < size; ++j) row[j] = from + (j < columns ? j : columns - 1) * ld;
+  int64_t kk = 0;
+  for (; kk + turned <= k; kk += turned, to += turned * width) {
+    Vec<T> v[turned];
+    load_turned(v, row, kk);
 #pragma GCC unroll 16
-    for (int j = 0; j < size; ++j) {
-      v[j] = j < columns ? Vec<T>::load(from + j * ld, steps) : Vec<T>(T(0));
-    }
-    transpose(v);
+    for (int i = 0; i < turned; ++i) v[i].store(to + i * width);
   }
-#pragma GCC unroll 16
-  for (int kk = 0; kk < size; ++kk) {
-    if (kk < steps) v[kk].store(to + kk * width);
+  if (const int left = static_cast<int>(k - kk); left > 0) {
+    Vec<T> v[size];
+    for (int j = 0; j < size; ++j) v[j] = Vec<T>::load(row[j] + kk, left);
+    transpose(v);
+    for (int i = 0; i < left; ++i) v[i].store(to + i * width);
   }
 }
 
@@ -168,12 +185,9 @@ FF_INLINE void pack_square(T* to, int64_t width, const T* from, int64_t ld, int 
 template <class T>
 void pack_columns(T* to, int64_t width, const T* from, int64_t ld, int64_t count, int64_t k) {
   constexpr int64_t size = Vec<T>::size;
-  for (int64_t kk = 0; kk < k; kk += size) {
-    const int steps = static_cast<int>(k - kk < size ? k - kk : size);
-    for (int64_t j = (count - 1) / size * size; j >= 0; j -= size) {
-      const int columns = static_cast<int>(count - j < size ? count - j : size);
-      pack_square(to + kk * width + j, width, from + j * ld + kk, ld, columns, steps);
-    }
+  for (int64_t j = (count - 1) / size * size; j >= 0; j -= size) {
+    const int columns = static_cast<int>(count - j < size ? count - j : size);
+    pack_column_block(to + j, width, from + j * ld, ld, columns, k);
   }
 }
 

@@ -33,8 +33,11 @@ struct Pair : PairTypes<X> {
 
   Pair() = default;
   FF_INLINE Pair(X first, X second) : a(first), b(second) {}
+  // One number for all lanes.
   template <class S>
-  FF_INLINE explicit Pair(S everywhere) : a(everywhere), b(everywhere) {}
+    requires __is_same
+  (decltype(S() < S()), bool) FF_INLINE explicit Pair(S everywhere)
+      : a(everywhere), b(everywhere) {}
 
   FF_INLINE Pair operator-() const { return {-a, -b}; }
   FF_INLINE Pair operator!() const { return {!a, !b}; }

@@ -66,25 +66,23 @@ struct Native<float> : NativeMasks<float> {
     const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(x, 32), _mm256_srli_epi64(y, 32));
     return (Int)_mm256_blend_epi32(even, odd, 0xaa);
   }
-  // v[k] = lane j: rows[j][k]. Halves meet where they are loaded, which leaves 16 shuffles.
-  static FF_INLINE void load_turned(Real (&v)[8], const float* const (&rows)[8]) {
-#pragma GCC unroll 2
-    for (int k = 0; k < 8; k += 4) {
-      Real half[4];
+  // v[k] = lane j: rows[j][k]. Halves meet where they are loaded, which leaves 8 shuffles.
+  static constexpr int turned = 4;
+  static FF_INLINE void load_turned(Real* v, const float* const (&rows)[8], int64_t k) {
+    Real half[4];
 #pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        half[j] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(rows[j] + k)),
-                                       _mm_loadu_ps(rows[j + 4] + k), 1);
-      }
-      const __m256d a = (__m256d)_mm256_unpacklo_ps(half[0], half[1]);
-      const __m256d b = (__m256d)_mm256_unpackhi_ps(half[0], half[1]);
-      const __m256d c = (__m256d)_mm256_unpacklo_ps(half[2], half[3]);
-      const __m256d d = (__m256d)_mm256_unpackhi_ps(half[2], half[3]);
-      v[k] = (Real)_mm256_unpacklo_pd(a, c);
-      v[k + 1] = (Real)_mm256_unpackhi_pd(a, c);
-      v[k + 2] = (Real)_mm256_unpacklo_pd(b, d);
-      v[k + 3] = (Real)_mm256_unpackhi_pd(b, d);
+    for (int j = 0; j < 4; ++j) {
+      half[j] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(rows[j] + k)),
+                                     _mm_loadu_ps(rows[j + 4] + k), 1);
     }
+    const __m256d a = (__m256d)_mm256_unpacklo_ps(half[0], half[1]);
+    const __m256d b = (__m256d)_mm256_unpackhi_ps(half[0], half[1]);
+    const __m256d c = (__m256d)_mm256_unpacklo_ps(half[2], half[3]);
+    const __m256d d = (__m256d)_mm256_unpackhi_ps(half[2], half[3]);
+    v[0] = (Real)_mm256_unpacklo_pd(a, c);
+    v[1] = (Real)_mm256_unpackhi_pd(a, c);
+    v[2] = (Real)_mm256_unpacklo_pd(b, d);
+    v[3] = (Real)_mm256_unpackhi_pd(b, d);
   }
 };
 
@@ -99,18 +97,16 @@ struct Native<double> : NativeMasks<double> {
   static FF_INLINE Real select(MaskReg m, Real a, Real b) {
     return _mm256_blendv_pd(b, a, (__m256d)m);
   }
-  static FF_INLINE void load_turned(Real (&v)[4], const double* const (&rows)[4]) {
+  static constexpr int turned = 2;
+  static FF_INLINE void load_turned(Real* v, const double* const (&rows)[4], int64_t k) {
+    Real half[2];
 #pragma GCC unroll 2
-    for (int k = 0; k < 4; k += 2) {
-      Real half[2];
-#pragma GCC unroll 2
-      for (int j = 0; j < 2; ++j) {
-        half[j] = _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(rows[j] + k)),
-                                       _mm_loadu_pd(rows[j + 2] + k), 1);
-      }
-      v[k] = _mm256_unpacklo_pd(half[0], half[1]);
-      v[k + 1] = _mm256_unpackhi_pd(half[0], half[1]);
+    for (int j = 0; j < 2; ++j) {
+      half[j] = _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(rows[j] + k)),
+                                     _mm_loadu_pd(rows[j + 2] + k), 1);
     }
+    v[0] = _mm256_unpacklo_pd(half[0], half[1]);
+    v[1] = _mm256_unpackhi_pd(half[0], half[1]);
   }
 };
 

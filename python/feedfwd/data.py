@@ -120,19 +120,16 @@ def _refuse_inexact(array: Array, dtype: str, argument: str) -> None:
 
 def fits(x: Any, shape: Sequence[int | None], dtype: str) -> bool:
     """Whether `x` is, as it stands, what a model's only input takes: the short way of most data."""
-    return (
-        _core.is_plain(x)
-        and x.shape[1:] == tuple(shape[1:])
-        and len(x) > 0
-        and _core.all_fit(x, dtype == "float32")
-    )
+    return _has_rows(x, shape) and _core.all_fit(x, dtype == "float32")
 
 
 def hash_if_fits(x: Any, shape: Sequence[int | None], dtype: str) -> int | None:
     """The fingerprint of an `x` that fits(), else None: its memory is read once for both."""
-    if not _core.is_plain(x) or x.shape[1:] != tuple(shape[1:]) or len(x) == 0:
-        return None
-    return _core.hash_if_fit(x, dtype == "float32")
+    return _core.hash_if_fit(x, dtype == "float32") if _has_rows(x, shape) else None
+
+
+def _has_rows(x: Any, shape: Sequence[int | None]) -> bool:
+    return _core.is_plain(x) and x.shape[1:] == tuple(shape[1:]) and len(x) > 0
 
 
 def check_rows(arrays: Mapping[str, Array | None]) -> int:

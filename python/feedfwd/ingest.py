@@ -36,9 +36,9 @@ def training_rows(
     return rows, validation
 
 
-def validation_rows(trainer: Trainer, given: Any, check_finite: bool) -> Rows:
-    """Rows of ``(x, y)`` or ``(x, y, weights)``."""
+def validation_rows(trainer: Trainer, given: Any, check_finite: bool, hashed: bool = False) -> Rows:
+    """Rows of ``(x, y)`` or ``(x, y, weights)``; `hashed` as for check_rows()."""
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise ValueError("validation_data: expected (x, y) or (x, y, weights)")
     weight = given[2] if len(given) == 3 else None
-    return check_rows(trainer, given[0], given[1], weight, check_finite, "validation x")
+    return check_rows(trainer, given[0], given[1], weight, check_finite, "validation x", hashed)

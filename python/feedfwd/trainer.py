@@ -195,7 +195,7 @@ class Trainer:
                     self, x, y, sample_weight, class_weight, split, check_finite
                 )
             if validation_data is not None:
-                validation = validation_rows(self, validation_data, check_finite)
+                validation = validation_rows(self, validation_data, check_finite, hashed=True)
             rows = source if isinstance(source, Rows) else None
             settings = {
                 **settings_of(self, rows, validation),

@@ -119,20 +119,36 @@ def test_the_hash_of_arrays_is_that_of_what_they_say_and_hold():
         _core.fingerprint_all([np.ones((2, 3)).T])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_quick_hash_is_that_of_the_array(dtype):
+    rng = np.random.default_rng(1)
+    for shape in ((3, 5), (64, 64), (65, 63), (17, 241), (4097, 2), (3, 2, 4096), (5, 0), (0, 3)):
+        array = rng.standard_normal(shape).astype(dtype)
+        assert _core.hash_if_fit(array, True) == _core.fingerprint_all([array])
+
+
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("split", [0.0, 0.25])
-def test_the_hash_of_a_fit_is_that_of_its_arrays(weighted, split):
-    x = np.random.default_rng(0).standard_normal((8, 3), np.float32)
-    y, w = x[:, :1].copy(), np.ones(8) if weighted else None
-    trainer = ff.Trainer(ff.Sequential([ff.layers.Dense(1)], seed=0), "sgd", "mse")
-    for _ in range(2):  # built by then, so that the data go the quick way
-        trainer.fit(x, y, sample_weight=w, validation_split=split, verbose=0)
-        arrays = [x, y, w] if weighted else [x, y]
-        n = int(8 * (1 - split))
-        settings = trainer._run.settings
-        assert settings["data"] == _core.fingerprint_all([a[:n] for a in arrays])
-        held = _core.fingerprint_all([a[n:] for a in arrays]) if split else 0
-        assert settings["validation"] == held
+@pytest.mark.parametrize("held", ["", "split", "given"])
+def test_the_hash_of_a_fit_is_that_of_its_arrays(weighted, held, monkeypatch):
+    quick = []
+    known = _core.hash_if_fit
+    monkeypatch.setattr(_core, "hash_if_fit", lambda *a: quick.append(known(*a)) or quick[-1])
+    x = np.random.default_rng(0).standard_normal((2000, 3), np.float32)
+    y, w = x[:, :1].copy(), np.ones(2000) if weighted else None
+    arrays = [x, y, w] if weighted else [x, y]
+    n = 1500 if held == "split" else 2000
+    options = {"validation_split": 0.25} if held == "split" else {}
+    if held == "given":
+        options["validation_data"] = tuple(a[:500] for a in arrays)
+    model = ff.Sequential([ff.Input((3,)), ff.layers.Dense(1)], seed=0)
+    trainer = ff.Trainer(model, "sgd", "mse")
+    trainer.fit(x, y, sample_weight=w, verbose=0, batch_size=500, **options)
+    settings = trainer._run.settings
+    assert settings["data"] == _core.fingerprint_all([a[:n] for a in arrays])
+    parts = {"": None, "split": [a[n:] for a in arrays], "given": [a[:500] for a in arrays]}
+    validation = parts[held]
+    assert settings["validation"] == (_core.fingerprint_all(validation) if validation else 0)
+    assert [q is not None for q in quick] == [True] * {"": 1, "split": 0, "given": 2}[held]
 
 
 def test_rows_must_agree():
