@@ -189,7 +189,20 @@ void gather(DType dtype, std::vector<From> data, std::vector<To> want) {
   expect<To>(std::string("gather of an odd address, ") + name_of(dtype), out,
              [&](int64_t r, int64_t) { return want[r]; });
 }
+// Rows of one type, end to end and apart.
+template <class T>
+void gather_rows() {
+  for (const int64_t cols : {1, 2, 3, 8, 9, 16, 17, 31, 32, 33, 64, 71, 130}) {
+    for (const int64_t gap : {0, 5}) {
+      Array<T> data(7, cols), out(7, cols, cols + gap);
+      fill(data);
+      everywhere("gather", {instr(Op::Gather, {data.ref()}, {out.ref()})}, out);
+      expect<T>("gather of rows", out, [&](int64_t r, int64_t c) { return data(r, c); });
+    }
+  }
+}
 void gathers() {
+  gather_rows<float>(), gather_rows<double>();
   gather<uint16_t, float>(DType::f16, {0x3c00, 0xc000, 0x0001, 0x7bff, 0xfc00, 0x8000, 0x0400},
                           {1, -2, 0x1p-24f, 65504, -INFINITY, -0.0f, 0x1p-14f});
   gather<uint8_t, float>(DType::u8, {0, 7, 255}, {0, 7, 255});
