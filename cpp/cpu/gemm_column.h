@@ -60,6 +60,18 @@ FF_INLINE Vec<T> column_step(Vec<T> acc, const T* a, const RowsOf<T>& rows, cons
   return acc;
 }
 
+// Asks for a share of what the next two groups need: at each step some of their rows, so that after
+// a line's steps a line of every row is on its way. So many rows at once no processor foresees.
+template <class T>
+FF_INLINE void ask_for_next(const T* next, int64_t lda, int64_t k) {
+  constexpr int64_t turned = turned_at_once<T>(), rows = 2 * Vec<T>::size;
+  constexpr int64_t line = most(64 / static_cast<int64_t>(sizeof(T)), turned);
+  constexpr int64_t each = rows * turned / line;
+  const T* from = next + k % line / turned * each * lda + k / line * line;
+#pragma GCC unroll 32
+  for (int64_t i = 0; i < each; ++i) __builtin_prefetch(from + i * lda);
+}
+
 // Two groups of Vec::size rows side by side: one chain of fma each, whose latency the other hides.
 // No more, so that all stays in registers.
 template <class T>
@@ -75,6 +87,7 @@ FF_INLINE void column_pair(const GemmArgs<T>& g, int64_t row) {
     Vec<T> acc0(T(0)), acc1(T(0));
     int64_t k = 0;
     for (; k + turned <= steps; k += turned) {
+      ask_for_next(a1 + size * g.lda, g.lda, k);
       acc0 = column_step(acc0, a0 + k, rows, b + k);
       acc1 = column_step(acc1, a1 + k, rows, b + k);
     }
