@@ -60,16 +60,13 @@ FF_INLINE Vec<T> column_step(Vec<T> acc, const T* a, const RowsOf<T>& rows, cons
   return acc;
 }
 
-// Asks for a share of what the next two groups need: at each step some of their rows, so that after
-// a line's steps a line of every row is on its way. So many rows at once no processor foresees.
+// Asks for what the next two groups need, end to end, as far as these two are: their own order, a
+// line of every row, no processor foresees. Rows that lie apart it meets in part.
 template <class T>
-FF_INLINE void ask_for_next(const T* next, int64_t lda, int64_t k) {
-  constexpr int64_t turned = turned_at_once<T>(), rows = 2 * Vec<T>::size;
-  constexpr int64_t line = most(64 / static_cast<int64_t>(sizeof(T)), turned);
-  constexpr int64_t each = rows * turned / line;
-  const T* from = next + k % line / turned * each * lda + k / line * line;
-#pragma GCC unroll 32
-  for (int64_t i = 0; i < each; ++i) __builtin_prefetch(from + i * lda);
+FF_INLINE void ask_for_next(const T* next) {
+  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < 2 * Vec<T>::size * turned_at_once<T>(); i += line)
+    __builtin_prefetch(next + i);
 }
 
 // Two groups of Vec::size rows side by side: one chain of fma each, whose latency the other hides.
@@ -78,6 +75,7 @@ template <class T>
 FF_INLINE void column_pair(const GemmArgs<T>& g, int64_t row) {
   constexpr int size = Vec<T>::size, turned = turned_at_once<T>();
   const RowsOf<T> rows(g.lda);
+  const T* next = g.a + (row + 2 * size) * g.lda;
   ColumnOf<T> column;
   Vec<T> total0(T(0)), total1(T(0));
   for (int64_t k0 = 0; k0 < g.k; k0 += kChunk) {
@@ -87,7 +85,7 @@ FF_INLINE void column_pair(const GemmArgs<T>& g, int64_t row) {
     Vec<T> acc0(T(0)), acc1(T(0));
     int64_t k = 0;
     for (; k + turned <= steps; k += turned) {
-      ask_for_next(a1 + size * g.lda, g.lda, k);
+      ask_for_next(next + 2 * size * (k0 + k));
       acc0 = column_step(acc0, a0 + k, rows, b + k);
       acc1 = column_step(acc1, a1 + k, rows, b + k);
     }
