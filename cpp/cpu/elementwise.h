@@ -55,6 +55,9 @@ struct Reader {
   const T* p;
   int64_t step;
 
+  Reader() = default;
+  Reader(const Reader&) = delete;  // p may point to splat
+
   FF_INLINE void start(const BoundRef& r, int64_t row, int64_t col) {
     p = at<const T>(r, row, col);
     step = r.col_stride;
@@ -72,6 +75,21 @@ struct Reader {
   }
   FF_INLINE Vec<T> get(int64_t i, int n) const { return Vec<T>::load_up_to(p + i * step, n); }
 };
+
+// One row of any length: f(x) -> y for all elements of x.
+template <class T, class F>
+FF_INLINE void each(const T* x, T* y, int64_t n, F f) {
+  constexpr int size = Vec<T>::size;
+  int64_t i = 0;
+  if constexpr (Wide<T>::size > size) {
+    for (; i + Wide<T>::size <= n; i += Wide<T>::size) f(Wide<T>::load(x + i)).store(y + i);
+  }
+  for (; i + size <= n; i += size) f(Vec<T>::load(x + i)).store(y + i);
+  if (i < n) {
+    const int left = static_cast<int>(n - i);
+    f(Vec<T>::load(x + i, left)).store(y + i, left);
+  }
+}
 
 // f of one operand or two, for a V of results; or for the first n of them, the others being +0.
 template <class V, class F, class T>
@@ -123,7 +141,7 @@ FF_INLINE void any_rows(const F& f, const BoundOp& op, Rect q) {
   constexpr int size = Vec<T>::size;
   const int64_t n = q.col1 - q.col0;
   for (int64_t r = q.row0; r < q.row1; ++r) {
-    Reader<T> a, b;
+    Reader<T> a, b;  // b of two operands
     a.start(op.in[0], r, q.col0);
     if constexpr (F::inputs > 1) b.start(op.in[1], r, q.col0);
     T* out = at<T>(op.out[0], r, q.col0);

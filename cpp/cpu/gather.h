@@ -22,17 +22,11 @@ struct ConvertRow {
 template <class T>
 struct CopyRow {
   FF_INLINE void operator()(const char* from, T* y, int64_t n) const {
-    constexpr int size = Vec<T>::size;
     const T* x = reinterpret_cast<const T*>(from);
-    int64_t k = 0;
-    if constexpr (Wide<T>::size > size) {
-      for (; k + Wide<T>::size <= n; k += Wide<T>::size) Wide<T>::load(x + k).store(y + k);
-    }
-    for (; k + size <= n; k += size) Vec<T>::load(x + k).store(y + k);
-    if (const int left = static_cast<int>(n - k); left == 1) {
-      y[k] = x[k];
-    } else if (left > 0) {
-      Vec<T>::load(x + k, left).store(y + k, left);
+    if (n == 1) {
+      *y = *x;
+    } else {
+      each(x, y, n, [](auto v) { return v; });
     }
   }
 };

@@ -6,18 +6,6 @@
 
 namespace feedfwd::FF_ISA {
 
-// One row of any length as vectors: f(x) -> y for all elements of x.
-template <class T, class F>
-FF_INLINE void each(const T* x, T* y, int64_t n, F f) {
-  constexpr int size = Vec<T>::size;
-  int64_t i = 0;
-  for (; i + size <= n; i += size) f(Vec<T>::load(x + i)).store(y + i);
-  if (i < n) {
-    const int left = static_cast<int>(n - i);
-    f(Vec<T>::load(x + i, left)).store(y + i, left);
-  }
-}
-
 template <class T>
 FF_INLINE T scalar_log(T x) {
   T lane[Vec<T>::size];
@@ -27,18 +15,27 @@ FF_INLINE T scalar_log(T x) {
 
 template <class T>
 struct ShiftedExp {
-  Vec<T> shift;
-  FF_INLINE Vec<T> operator()(Vec<T> x) const { return math::exp(x - shift); }
+  T shift;
+  template <class V>
+  FF_INLINE V operator()(V x) const {
+    return math::exp(x - V(shift));
+  }
 };
 template <class T>
 struct DivideBy {
-  Vec<T> divisor;
-  FF_INLINE Vec<T> operator()(Vec<T> x) const { return math::keep(x / divisor); }
+  T divisor;
+  template <class V>
+  FF_INLINE V operator()(V x) const {
+    return math::keep(x / V(divisor));
+  }
 };
 template <class T>
 struct SubtractTwo {
-  Vec<T> first, second;
-  FF_INLINE Vec<T> operator()(Vec<T> x) const { return (x - first) - second; }
+  T first, second;
+  template <class V>
+  FF_INLINE V operator()(V x) const {
+    return (x - V(first)) - V(second);
+  }
 };
 
 // exp(z - max) over its sum into p; keeps max and the sum. `p` may be z.
@@ -51,9 +48,9 @@ struct Softmax {
       in_registers(z, p, n);
       return;
     }
-    each(z, p, n, ShiftedExp<T>{Vec<T>(shift)});
+    each(z, p, n, ShiftedExp<T>{shift});
     sum = row_sum<T>(n, Adding<T>{p});
-    each<T>(p, p, n, DivideBy<T>{Vec<T>(sum)});
+    each<T>(p, p, n, DivideBy<T>{sum});
   }
 
  private:
@@ -72,7 +69,7 @@ struct Softmax {
     }
     sum = e.tree_sum();
     for (int r = 0; r * size < n; ++r) {
-      const Vec<T> y = DivideBy<T>{Vec<T>(sum)}(e.v[r]);
+      const Vec<T> y = DivideBy<T>{sum}(e.v[r]);
       if (n - r * size >= size) {
         y.store(p + r * size);
       } else {
@@ -123,7 +120,7 @@ void log_softmax(const KernelCall& c) {
     const T* z = at<const T>(in, r, 0);
     const T shift = row_extreme<true>(z, cols);
     const T sum = row_sum<T>(cols, AddingExp<T>{z, Vec<T>(shift)});
-    each(z, at<T>(out, r, 0), cols, SubtractTwo<T>{Vec<T>(shift), Vec<T>(scalar_log(sum))});
+    each(z, at<T>(out, r, 0), cols, SubtractTwo<T>{shift, scalar_log(sum)});
   }
 }
 
@@ -201,8 +198,11 @@ void xent_labels(const KernelCall& c) {
 
 template <class T>
 struct Times {
-  Vec<T> factor;
-  FF_INLINE Vec<T> operator()(Vec<T> x) const { return x * factor; }
+  T factor;
+  template <class V>
+  FF_INLINE V operator()(V x) const {
+    return x * V(factor);
+  }
 };
 
 // in = {p, labels, g}: (p - onehot) * g.
@@ -219,7 +219,7 @@ void xent_grad_labels(const KernelCall& c) {
     const int64_t l = label[r];
     const bool inside = l >= 0 && l < cols;
     const T hit = inside ? (p[l] - T(1)) * g[r] : T(0);  // before p, which may be y, is written
-    each(p, y, cols, Times<T>{Vec<T>(g[r])});
+    each(p, y, cols, Times<T>{g[r]});
     if (inside) y[l] = hit;
   }
 }
