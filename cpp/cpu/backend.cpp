@@ -131,10 +131,10 @@ class CpuBackend : public Backend {
     code.submit(state, 1);
   }
   std::unique_ptr<Code> compile(std::vector<Instr> program, int64_t capacity) override {
-    return std::make_unique<CpuCode>(std::move(program), capacity, kernels_, kSoloProgramNs);
+    return std::make_unique<CpuProgram>(std::move(program), capacity, kernels_, kSoloProgramNs);
   }
   void submit(Code& program, StepState& state, int64_t steps) override {
-    static_cast<CpuCode&>(program).submit(state, steps);
+    static_cast<CpuProgram&>(program).submit(state, steps);
   }
 
  private:

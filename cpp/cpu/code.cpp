@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <utility>
 
 #include "core/float_state.h"
 #include "core/step.h"
@@ -62,6 +63,20 @@ void CpuCode::submit(StepState& state, int64_t steps) {
     state.losses[n] = std::numeric_limits<double>::quiet_NaN();
   }
   if (!keep_losses) state.losses = nullptr;
+}
+
+CpuProgram::CpuProgram(std::vector<Instr> program, int64_t capacity, const Kernels& kernels,
+                       double solo_ns)
+    : program_(std::move(program)),
+      kernels_(kernels),
+      solo_ns_(solo_ns),
+      has_room_(capacity > kFewRows),
+      code_(program_, capacity, kernels, solo_ns) {}
+
+void CpuProgram::submit(StepState& state, int64_t steps) {
+  if (!has_room_ || state.batch_size > kFewRows) return code_.submit(state, steps);
+  if (!few_) few_ = std::make_unique<CpuCode>(program_, kFewRows, kernels_, solo_ns_);
+  few_->submit(state, steps);
 }
 
 void CpuCode::run_steps(StepState& state, int64_t steps, int parts) {

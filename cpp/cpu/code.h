@@ -1,4 +1,4 @@
-// A compiled program of the CPU backend.
+// Compiled programs of the CPU backend.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,11 @@
 
 namespace feedfwd {
 
-class CpuCode : public Code {
+// So few rows are shared by the columns of what they meet.
+inline constexpr int64_t kFewRows = 16;
+
+// A program with one schedule, for batches of up to `capacity` rows.
+class CpuCode {
  public:
   // A program estimated below `solo_ns` nanoseconds a step is one thread's work, above `team_ns`
   // the team's; between them both are tried.
@@ -87,6 +91,23 @@ class CpuCode : public Code {
   std::shared_ptr<void> scratch_;
   std::vector<double> losses_;  // where the caller wants none
   std::atomic<int64_t> bad_step_{-1};
+};
+
+// A compiled program with a second schedule for runs of few rows in what has room for many, which
+// are predictions of some rows: there a row each is no share.
+class CpuProgram : public Code {
+ public:
+  CpuProgram(std::vector<Instr> program, int64_t capacity, const Kernels& kernels, double solo_ns);
+
+  void submit(StepState& state, int64_t steps);
+
+ private:
+  const std::vector<Instr> program_;
+  const Kernels& kernels_;
+  const double solo_ns_;
+  const bool has_room_;
+  CpuCode code_;
+  std::unique_ptr<CpuCode> few_;  // made when first needed
 };
 
 // One instruction with static extents, on the calling thread; false, and nothing done, where it is

@@ -17,7 +17,8 @@ namespace {
 constexpr double kRowsNs = 120e3;
 
 // Weights that are worth two barriers for not going from one core's cache to another's: fewer cost
-// less than the barriers, more do not stay in a core's cache from step to step.
+// less than the barriers, more do not stay in a core's cache from step to step. A few rows need
+// all of them, and take as long as reading them does.
 constexpr int64_t kWideBytes = 128 << 10, kWidestBytes = 768 << 10;
 
 // Columns or rows of a product that a part should have at least.
@@ -67,8 +68,9 @@ bool is_wide(const BoundOp& op, int64_t capacity, int parts) {
   const BoundRef& weights = out.rows_batch ? op.in[1] : out;
   if (weights.rows_batch || weights.cols_batch) return false;
   const int64_t bytes = weights.rows_n * weights.cols_n * static_cast<int64_t>(size_of(out.dtype));
-  return bytes > kWideBytes && bytes < kWidestBytes && out.cols_n > data.rows_n * capacity &&
-         out.cols_n >= kLeastShare * parts;
+  const bool stays = bytes < kWidestBytes;
+  return bytes > kWideBytes && (stays || capacity <= kFewRows) &&
+         out.cols_n > data.rows_n * capacity && out.cols_n >= kLeastShare * parts;
 }
 
 // Whether a product by the batch's rows is better shared by them than as a grid.

@@ -235,6 +235,58 @@ void no_allocation() {
   }
 }
 
+// The rows of a program that has room for many and gets few: those of the same rows among many.
+void few_rows() {
+  constexpr int64_t kRows = 40, kIn = 200, kMiddle = 300, kOut = 120;
+  Array<float> data(kRows, kIn), x(kRows, kIn), w1(kIn, kMiddle), b(1, kMiddle), h(kRows, kMiddle);
+  Array<float> w2(kMiddle, kOut), y(kRows, kOut), whole(kRows, kOut);
+  fill(data), fill(w1), fill(b), fill(w2);
+  const auto batched = [](Ref r) {
+    r.rows = {1, true};
+    return r;
+  };
+  Attrs begin;
+  begin.i = {0, 1};
+  const Ref bh = batched(h.ref());
+  std::vector<Instr> program = {instr(Op::Begin, {}, {}, begin),
+                                instr(Op::Gather, {data.ref()}, {batched(x.ref())}),
+                                instr(Op::Matmul, {batched(x.ref()), w1.ref()}, {bh}),
+                                instr(Op::Add, {bh, batched(b.broadcast(kRows, kMiddle))}, {bh}),
+                                instr(Op::Map, {bh}, {bh}, unary(kTanh)),
+                                instr(Op::Matmul, {bh, w2.ref()}, {batched(y.ref())})};
+  program[2].fused = 2;
+  const auto run = [&](Code& code, int64_t first, int64_t rows) {
+    StepState state;
+    state.first_row = first;
+    state.batch_size = rows;
+    state.total_rows = first + rows;
+    static_cast<CpuProgram&>(code).submit(state, 1);
+  };
+  for (const Kernels* kernels : available_kernels()) {
+    for (int parts : {1, 2, 3}) {
+      for (double solo_ns : {0.0, 2e3, 1e9}) {
+        team().set(parts);
+        CpuProgram code(program, kRows, *kernels, solo_ns);
+        run(code, 0, kRows);
+        check(y.guarded() && h.guarded(), "many rows: nothing beside");
+        if (kernels == available_kernels().front() && parts == 1) whole = y;
+        check(same(whole, y), "many rows: bits");
+        for (int64_t rows : {1, 2, 3, 15, 16, 17}) {
+          const int64_t first = 3 * rows % 20;
+          fill(y);
+          run(code, first, rows);
+          bool equal = true;
+          for (int64_t r = 0; r < rows; ++r) {
+            equal = equal && std::memcmp(&y(r, 0), &whole(first + r, 0), kOut * sizeof(float)) == 0;
+          }
+          check(equal && y.guarded() && h.guarded(),
+                std::to_string(rows) + " rows: bits of " + kernels->name);
+        }
+      }
+    }
+  }
+}
+
 // Two shards share a batch of 8, then one of 7: rows 4 + 4, 3 + 4.
 void shards() {
   Array<int64_t> rows(2, 1);
@@ -315,6 +367,7 @@ int main() {
   training();
   bad_step();
   no_allocation();
+  few_rows();
   shards();
   clip();
   backend_and_dispatch();

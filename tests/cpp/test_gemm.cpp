@@ -264,11 +264,12 @@ void check_type(const std::vector<const Kernels*>& isas) {
   check_gemm<T>(isas, {1500, 530, 3}, false);
   check_gemm<T>(isas, {29, 600, 7}, true);
   check_gemm<T>(isas, {31, 100, 509}, true);
-  // A few rows that stream B: all ends of k and n, several blocks. A large B packed for a few rows.
+  // A few rows that stream B: all ends of k and n, several blocks. More rows where B is large.
   for (int64_t m = 1; m <= 5; ++m) {
     for (int64_t k : {0, 1, 5, 14, 384, 390}) check_gemm<T>(isas, {m, 517 + m, k}, false);
     check_gemm<T>(isas, {m, 2100 + m, 387}, false);
   }
+  for (int64_t m = 5; m <= 13; ++m) check_gemm<T>(isas, {m, 700 + m, 775 - m}, false);
   check_gemm<T>(isas, {7, 2750, 770}, false);
   for (Size s : {Size{5, 7, 0}, {0, 7, 5}, {5, 0, 7}, {0, 0, 0}}) check_gemm<T>(isas, s, true);
 

@@ -151,6 +151,22 @@ def test_a_row_never_depends_on_its_neighbours():
         assert np.array_equal(model.predict(X[i : i + 1]), whole[i : i + 1])
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_few_rows_have_the_bits_of_many(threads):
+    before = ff.get_num_threads()
+    ff.set_num_threads(threads)
+    try:
+        layers = [ff.layers.Dense(n, activation="gelu") for n in (400, 300, 20)]
+        model = ff.Sequential([ff.Input((200,)), *layers], seed=1)
+        x = np.random.default_rng(0).standard_normal((40, 200), np.float32)
+        whole = model.predict(x)
+        for n in (1, 2, 3, 15, 16, 17, 1):
+            for _ in range(40):  # by one thread and by all of them
+                assert np.array_equal(model.predict(x[n : 2 * n]), whole[n : 2 * n])
+    finally:
+        ff.set_num_threads(before)
+
+
 def test_predict_sees_new_weights():
     model = small(seed=1)
     model.predict(X)
