@@ -132,8 +132,8 @@ Rect share_of(int64_t m, int64_t n, int part, int parts) {
 struct Tiles {
   int64_t count, height, tall;
 
-  explicit Tiles(int64_t rows)
-      : count(divide_up(rows, kTileRows)),
+  explicit Tiles(int64_t rows, int64_t most = kTileRows)
+      : count(divide_up(rows, most)),
         height(divide_up(rows, count)),
         tall(rows - count * (height - 1)) {}
   int64_t row(int64_t i) const { return i * height - most(i - tall, 0); }
@@ -157,7 +157,9 @@ class GemmPart {
     const int64_t panels = divide_up(cols, kPanel<T>);
     const bool aliased = g.lda * static_cast<int64_t>(sizeof(T)) % 1024 == 0;
     const bool few = rows <= TileTable<T>::kWideRows && !pack_b_ && !g.trans_a;
-    pack_a_ = !few && panels >= (aliased ? 2 : 6);
+    // The panel of three reads A as it lies, which misses where its columns alias.
+    three_ = kThreeRows > 0 && rows > TileTable<T>::kWideRows && !(g.trans_a && aliased);
+    pack_a_ = !few && panels - (ends_in_three(cols) ? 2 : 0) >= (aliased ? 2 : 6);
     width_ = panels * kPanel<T>;
     keep_a_ = !is_one_block<T>(width_, g.k);
     if (keep_a_) width_ = divide_up(panels, divide_up(cols, block_columns<T>(g.k))) * kPanel<T>;
@@ -176,22 +178,33 @@ class GemmPart {
   }
 
  private:
+  // Whether the last panel of so many columns has three vectors.
+  bool ends_in_three(int64_t columns) const {
+    const int64_t vectors = divide_up(columns, Vec<T>::size);
+    return three_ && vectors % 2 == 1 && vectors >= 3;
+  }
+
   void block(Rect r, int64_t k0) {
     const int64_t steps = least(g_.k - k0, kChunk);
-    if (pack_b_) pack_block(r.col0, r.col1, k0, steps);
+    const int64_t size = Vec<T>::size;
+    const bool three = ends_in_three(r.col1 - r.col0);
+    const Rect end{r.row0, r.row1,
+                   three ? r.col0 + (divide_up(r.col1 - r.col0, size) - 3) * size : r.col1, r.col1};
+    if (pack_b_) pack_block(r.col0, r.col1, end.col0, k0, steps);
     const bool last = k0 + steps >= g_.k;
     const bool pack_a = pack_a_ && (r.col0 == share_.col0 || !keep_a_);
     const Tiles tiles(r.row1 - r.row0);
     const int64_t row_bytes = (r.col1 - r.col0) * static_cast<int64_t>(sizeof(T));
-    int64_t waiting = r.row0;  // for the epilogue
+    int64_t waiting = r.row0;  // for the panel of three and the epilogue
     for (int64_t i = 0; i < tiles.count; ++i) {
       const int64_t group = i - i % kGroupTiles;
       if (pack_a && i == group) pack_group(r.row0, tiles, i, k0, steps);
       const int64_t row0 = r.row0 + tiles.row(i), row1 = r.row0 + tiles.row(i + 1);
       const T* packed = packed_a_ + (tiles.row(i) - (keep_a_ ? 0 : tiles.row(group))) * steps;
-      tile_row({row0, row1, r.col0, r.col1}, k0, steps, packed);
-      if (last && (i + 1 == tiles.count || (row1 - waiting + 1) * row_bytes > kEpilogueBytes)) {
-        epilogue_(waiting, row1, r.col0, r.col1);
+      if (end.col0 > r.col0) tile_row({row0, row1, r.col0, end.col0}, k0, steps, packed);
+      if (i + 1 == tiles.count || (row1 - waiting + 1) * row_bytes > kEpilogueBytes) {
+        if (three) panel_of_three({waiting, row1, end.col0, end.col1}, r.col0, k0, steps);
+        if (last) epilogue_(waiting, row1, r.col0, r.col1);
         waiting = row1;
       }
     }
@@ -217,18 +230,18 @@ class GemmPart {
     }
   }
 
-  // Panels of kPanel columns one after the other; a last one of up to a vector is that wide.
-  void pack_block(int64_t col0, int64_t col1, int64_t k0, int64_t steps) {
+  // Panels of kPanel columns one after the other; a last one may have one vector, or three.
+  void pack_block(int64_t col0, int64_t col1, int64_t col_end, int64_t k0, int64_t steps) {
     T* to = packed_b_;
     int64_t col = col0;
     if (!g_.trans_b) {
-      const int64_t whole = (col1 - col0) / kPanel<T>;
+      const int64_t whole = (col_end - col0) / kPanel<T>;
       pack_panels(to, kPanel<T>, g_.b + k0 * g_.ldb + col, g_.ldb, whole, steps);
       col += whole * kPanel<T>;
       to += whole * kPanel<T> * steps;
     }
-    for (; col < col1; col += kPanel<T>) {
-      const int64_t count = least(col1 - col, kPanel<T>);
+    for (int64_t count; col < col1; col += count) {
+      count = col < col_end ? least(col_end - col, kPanel<T>) : col1 - col;
       const int64_t width = divide_up(count, Vec<T>::size) * Vec<T>::size;
       if (g_.trans_b) {
         pack_columns(to, width, g_.b + col * g_.ldb + k0, g_.ldb, count, steps);
@@ -239,20 +252,52 @@ class GemmPart {
     }
   }
 
-  void tile_row(Rect r, int64_t k0, int64_t steps, const T* packed) {
-    constexpr int size = Vec<T>::size;
-    const int rows = static_cast<int>(r.row1 - r.row0);
+  TileArgs<T> tile_args(Rect r, int64_t k0, int64_t steps) const {
     TileArgs<T> t;
     t.k = steps;
     t.first = k0 == 0;
     t.last = k0 + steps >= g_.k;
     t.ldc = g_.ldc;
-    const AForm form = pack_a_ || g_.trans_a ? kAByStep : kAByRow;
-    t.step = pack_a_ ? rows : g_.lda;
-    t.a = pack_a_ ? packed : g_.trans_a ? g_.a + k0 * g_.lda + r.row0 : g_.a + r.row0 * g_.lda + k0;
+    t.step = g_.lda;
+    t.a = g_.trans_a ? g_.a + k0 * g_.lda + r.row0 : g_.a + r.row0 * g_.lda + k0;
     t.c = g_.c + r.row0 * g_.ldc + r.col0;
-    t.b = pack_b_ ? packed_b_ : g_.b + k0 * g_.ldb + r.col0;
+    t.b = g_.b + k0 * g_.ldb + r.col0;
     t.ldb = g_.ldb;
+    return t;
+  }
+
+  // The last three vectors of a block that begins at col0.
+  void panel_of_three(Rect r, int64_t col0, int64_t k0, int64_t steps) {
+    if constexpr (kThreeRows > 0) {
+      constexpr int64_t size = Vec<T>::size;
+      TileArgs<T> t = tile_args(r, k0, steps);
+      t.tail = static_cast<int>(r.col1 - r.col0 - 2 * size);
+      if (pack_b_) {
+        t.b = packed_b_ + (r.col0 - col0) * steps;
+        t.ldb = 3 * size;
+      }
+      const auto& kernels =
+          kTiles<T>.three[g_.trans_a ? kAByStep : kAByRow][!pack_b_ && t.tail != size];
+      const Tiles tiles(r.row1 - r.row0, kThreeRows);
+      for (int64_t i = 0; i < tiles.count; ++i) {
+        const int64_t rows = tiles.height - (i < tiles.tall ? 0 : 1);
+        kernels[rows - 1](t);
+        t.a += rows * (g_.trans_a ? 1 : g_.lda);
+        t.c += rows * g_.ldc;
+      }
+    }
+  }
+
+  void tile_row(Rect r, int64_t k0, int64_t steps, const T* packed) {
+    constexpr int size = Vec<T>::size;
+    const int rows = static_cast<int>(r.row1 - r.row0);
+    TileArgs<T> t = tile_args(r, k0, steps);
+    const AForm form = pack_a_ || g_.trans_a ? kAByStep : kAByRow;
+    if (pack_a_) {
+      t.a = packed;
+      t.step = rows;
+    }
+    if (pack_b_) t.b = packed_b_;
     int64_t left = r.col1 - r.col0;
     if (!pack_b_ && form == kAByRow && rows <= TileTable<T>::kWideRows) {
       t.tail = size;
@@ -292,6 +337,7 @@ class GemmPart {
   T* const packed_a_;
   T* packed_b_;
   bool pack_a_, pack_b_;
+  bool three_;  // may a last panel have three vectors
   int64_t width_;
   bool keep_a_;  // packed for all blocks of columns, not for one
 };

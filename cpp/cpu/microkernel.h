@@ -26,6 +26,13 @@ inline constexpr int kRegisters = 16;
 inline constexpr bool kFreeMasks = false;
 #endif
 inline constexpr int kTileVectors = 2;
+// An odd vector at the end goes with the panel before it, in tiles of so many rows by three
+// vectors: a tile of one has too few fma chains where it has 6 rows. 0: it has enough.
+#if defined(FF_ISA_AVX2)
+inline constexpr int kThreeRows = 4;
+#else
+inline constexpr int kThreeRows = 0;
+#endif
 
 // Steps of k per turn of the loop. A tile that fills the registers hides the loop's overhead, and
 // unrolled it would spill.
@@ -181,10 +188,13 @@ struct TileTable {
     return level > 0 ? 3 : 8 / rows;
   }
   TileKernel<T> wide[2][kWideRows] = {};
+  // [form][b tail][rows - 1]
+  TileKernel<T> three[2][2][kThreeRows + 1] = {};
 
   constexpr TileTable() {
     fill<kTileRows>();
     fill_wide<kWideRows>();
+    fill_three<kThreeRows>();
   }
 
  private:
@@ -205,6 +215,16 @@ struct TileTable {
     wide[0][MR - 1] = &tile<T, MR, wide_vectors(MR, 0), kAByRow, false>;
     wide[1][MR - 1] = &tile<T, MR, wide_vectors(MR, 1), kAByRow, false>;
     if constexpr (MR > 1) fill_wide<MR - 1>();
+  }
+  template <int MR>
+  constexpr void fill_three() {
+    if constexpr (MR > 0) {
+      three[kAByStep][0][MR - 1] = &tile<T, MR, 3, kAByStep, kFreeMasks>;
+      three[kAByStep][1][MR - 1] = &tile<T, MR, 3, kAByStep, true>;
+      three[kAByRow][0][MR - 1] = &tile<T, MR, 3, kAByRow, kFreeMasks>;
+      three[kAByRow][1][MR - 1] = &tile<T, MR, 3, kAByRow, true>;
+      fill_three<MR - 1>();
+    }
   }
 };
 
