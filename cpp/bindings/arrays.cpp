@@ -118,7 +118,7 @@ uint64_t hash_arrays(const std::vector<py::array>& arrays, uint64_t seed) {
 }
 
 // hash_arrays of one that all_fit() says yes to, else nothing: memory is read once for both.
-std::optional<uint64_t> hash_if_fit(py::handle x, bool single) {
+std::optional<uint64_t> fingerprint_if_fits(py::handle x, bool single) {
   if (!is_plain(x)) return {};
   const auto array = py::reinterpret_borrow<py::array>(x);
   const Numbers numbers(array);
@@ -141,7 +141,7 @@ std::optional<uint64_t> hash_if_fit(py::handle x, bool single) {
 void bind_arrays(py::module_& m) {
   m.def("is_plain", &is_plain);
   m.def("all_fit", &all_fit);
-  m.def("hash_if_fit", &hash_if_fit);
+  m.def("fingerprint_if_fits", &fingerprint_if_fits);
   m.def("fingerprint", &hash_buffer, py::arg("data"), py::arg("seed") = 0);
   m.def("fingerprint_all", &hash_arrays, py::arg("arrays"), py::arg("seed") = 0);
 }

@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "convert.h"
+#include "entry.h"
 
 namespace feedfwd::bindings {
 namespace {
@@ -33,6 +34,9 @@ struct Deeper {
   }
   ~Deeper() { Py_LeaveRecursiveCall(); }
 };
+
+PyObject* weights_name = nullptr;
+PyObject* trainable_name = nullptr;
 
 struct Parts {
   std::vector<py::object> layers;  // each once, without the one they are parts of
@@ -72,6 +76,30 @@ class Scan {
     for (const py::object& child : own.layers) tree(child, seen, found);
   }
 
+  // What tells one tree from another, of objects that live: layers, whether each is trained, how
+  // many weights it knows of, the variables it holds and whether they are trained.
+  void mark(py::handle at, std::unordered_set<PyObject*>& seen,
+            std::vector<uintptr_t>& found) const {
+    if (!seen.insert(at.ptr()).second) return;
+    const Deeper guard;
+    const Parts own = parts(at);
+    const auto known = py::reinterpret_steal<py::object>(PyObject_GetAttr(at.ptr(), weights_name));
+    const auto trained =
+        py::reinterpret_steal<py::object>(PyObject_GetAttr(at.ptr(), trainable_name));
+    const int is_trained = trained ? PyObject_IsTrue(trained.ptr()) : -1;
+    const Py_ssize_t count = known && is_trained >= 0 ? PyObject_Size(known.ptr()) : -1;
+    if (count < 0) throw py::error_already_set();
+    found.insert(found.end(),
+                 {reinterpret_cast<uintptr_t>(at.ptr()), static_cast<uintptr_t>(is_trained),
+                  static_cast<uintptr_t>(count), static_cast<uintptr_t>(own.variables.size())});
+    for (const py::handle v : own.variables) {
+      const auto* variable = held_in<VariableImpl>(v.ptr());
+      found.push_back(reinterpret_cast<uintptr_t>(v.ptr()));
+      found.push_back(variable && variable->trainable);
+    }
+    for (const py::object& child : own.layers) mark(child, seen, found);
+  }
+
  private:
   bool is_variable(PyObject* x) const { return PyObject_TypeCheck(x, variable_); }
   bool is_layer(PyObject* x) const { return PyObject_TypeCheck(x, layer_); }
@@ -105,6 +133,8 @@ class Scan {
 }  // namespace
 
 void bind_tree(py::module_& m) {
+  weights_name = PyUnicode_InternFromString("_weights");
+  trainable_name = PyUnicode_InternFromString("_trainable");
   m.def("parts", [](const py::object& owner, const py::type& layer, const py::frozenset& passed) {
     const Parts found = Scan(layer, passed).parts(owner);
     py::list layers;
@@ -116,6 +146,13 @@ void bind_tree(py::module_& m) {
     std::unordered_set<PyObject*> seen;
     Scan(layer, passed).tree(owner, seen, found);
     return found;
+  });
+  m.def("tree_mark", [](const py::object& owner, const py::type& layer,
+                        const py::frozenset& passed) {
+    std::vector<uintptr_t> found;
+    std::unordered_set<PyObject*> seen;
+    Scan(layer, passed).mark(owner, seen, found);
+    return py::bytes(reinterpret_cast<const char*>(found.data()), found.size() * sizeof(uintptr_t));
   });
 }
 

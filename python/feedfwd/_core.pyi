@@ -375,10 +375,15 @@ def parts(layer: Any, kind: type[Any], passed: frozenset[str]) -> tuple[list[Any
 def tree(layer: Any, kind: type[Any], passed: frozenset[str]) -> list[tuple[Any, list[Variable]]]:
     """The layer and all below it, depth first, each once, with the variables they hold."""
 
+def tree_mark(layer: Any, kind: type[Any], passed: frozenset[str]) -> bytes:
+    """The same as long as the tree is, and which of it is trained; while its objects live."""
+
 # ---- data
 def is_plain(x: Any) -> bool: ...  # a native C-contiguous array of float32 or float64 with rows
 def all_fit(x: Any, single: bool) -> bool: ...  # plain and all finite, as float32 where `single`
-def hash_if_fit(x: Any, single: bool) -> int | None: ...  # fingerprint_all([x]) where all_fit(x)
+def fingerprint_if_fits(
+    x: Any, single: bool
+) -> int | None: ...  # fingerprint_all([x]) where all_fit(x)
 def fingerprint(data: Array | bytes, seed: int = 0) -> int: ...  # 64-bit hash of contiguous bytes
 def fingerprint_all(arrays: Sequence[Array], seed: int = 0) -> int: ...  # dtypes, shapes and bytes
 

@@ -123,9 +123,9 @@ def fits(x: Any, shape: Sequence[int | None], dtype: str) -> bool:
     return _has_rows(x, shape) and _core.all_fit(x, dtype == "float32")
 
 
-def hash_if_fits(x: Any, shape: Sequence[int | None], dtype: str) -> int | None:
+def fingerprint_if_fits(x: Any, shape: Sequence[int | None], dtype: str) -> int | None:
     """The fingerprint of an `x` that fits(), else None: its memory is read once for both."""
-    return _core.hash_if_fit(x, dtype == "float32") if _has_rows(x, shape) else None
+    return _core.fingerprint_if_fits(x, dtype == "float32") if _has_rows(x, shape) else None
 
 
 def _has_rows(x: Any, shape: Sequence[int | None]) -> bool:

@@ -30,7 +30,7 @@ _QUICK_WORK = 1e8  # multiplications and additions: 0.1 s at 1 GFLOP/s
 class Rows:
     """Checked data: inputs, targets and weights with the same number of rows."""
 
-    __slots__ = ("count", "hash", "inputs", "rebuild", "targets", "weights")
+    __slots__ = ("count", "fingerprint", "inputs", "rebuild", "targets", "weights")
 
     def __init__(
         self,
@@ -38,12 +38,12 @@ class Rows:
         rebuild: Callable[[Sequence[Any]], Any],
         targets: Any,
         weights: Any,
-        known: int | None = None,
+        fingerprint: int | None = None,
     ) -> None:
         self.inputs, self.rebuild = inputs, rebuild
         self.targets, self.weights = targets, weights
         self.count = len(targets)
-        self.hash = known  # of the inputs, where it is known
+        self.fingerprint = fingerprint  # of the inputs, where it is known
 
     def arrays(self) -> list[Any]:
         """In the order of a program's inputs."""
@@ -95,6 +95,8 @@ class Programs:
 
     def __init__(self) -> None:
         self._made: dict[Any, _Made] = {}
+        # What was asked for last, and given; for training and for measuring.
+        self._last: dict[bool, tuple[tuple[Any, ...], _Made]] = {}
         # Steps that fit the time between two looks at Python, of the program that ran last.
         self.known_pace: tuple[_core.Program | None, int] = (None, 8)
 
@@ -109,26 +111,30 @@ class Programs:
         """The program for batches of at most `batch` rows like these."""
         model, optimizer = trainer.model, trainer.optimizer
         capacity = -(-batch // trainer.shards) if training else batch
-        trained = model.trainable_variables if training else []
+        trained = model._trained_variables() if training else ()
         decay = training and bool(optimizer.weight_decay)
-        spared = optimizer.excluded(trained) if decay else []
+        spared = tuple(map(id, optimizer.excluded(trained))) if decay else ()
         structure = model._structure
-        keeps = (trainer.loss, optimizer.core if training else None, *trained)
-        key = (
-            structure,
-            (training, capacity, rows.kinds(), rows.weights is None, model.device),
-            (decay, *map(id, spared)),
-            tuple(map(id, keeps)),
-        )
-        known = self._made.get(key)
-        if known is not None and known.program.is_current:
-            return known.program
-        program = _trace(trainer, rows, capacity, training)
-        alive = {k: m for k, m in self._made.items() if k[0] is structure and m.program.is_current}
-        self._made = {**alive, key: _Made(program, keeps)}
-        work = 6.0 * capacity * sum(int(v.size) for v in model.variables)
-        self._first_piece = int(max(1, min(8, _QUICK_WORK / max(work, 1.0))))
-        return program
+        core = optimizer.core if training else None
+        kind = (training, capacity, rows.kinds(), rows.weights is None, model.device)
+        asked = (structure, kind, decay, spared, id(trained), id(trainer.loss), id(core))
+        last = self._last.get(training)
+        if last is not None and last[0] == asked and last[1].program.is_current:
+            return last[1].program
+        keeps = (trainer.loss, core, trained)
+        key = (*asked[:4], tuple(map(id, (trainer.loss, core, *trained))))
+        made = self._made.get(key)
+        if made is None or not made.program.is_current:
+            program = _trace(trainer, rows, capacity, training)
+            made = _Made(program, keeps)
+            alive = {
+                k: m for k, m in self._made.items() if k[0] is structure and m.program.is_current
+            }
+            self._made = {**alive, key: made}
+            work = 6.0 * capacity * sum(int(v.size) for v in model.variables)
+            self._first_piece = int(max(1, min(8, _QUICK_WORK / max(work, 1.0))))
+        self._last[training] = asked, made._replace(keeps=keeps)
+        return made.program
 
 
 def _trace(trainer: Trainer, rows: Rows, capacity: int, training: bool) -> _core.Program:
@@ -345,16 +351,16 @@ def check_rows(
 ) -> Rows:
     """Checked data for the trainer's model and loss; builds the model if needed.
 
-    `hashed`: a hash of the data will be asked for.
+    `hashed`: their fingerprint will be asked for.
     """
     model = trainer.model
     shapes = model._input_shapes
-    known = None
+    fingerprint = None
     if shapes is None or len(shapes) != 1:
         usual = False
     elif hashed:
-        known = data.hash_if_fits(x, shapes[0], model.dtype)
-        usual = known is not None
+        fingerprint = data.fingerprint_if_fits(x, shapes[0], model.dtype)
+        usual = fingerprint is not None
     else:
         usual = data.fits(x, shapes[0], model.dtype)
     inputs, rebuild = ([x], data.first) if usual else model._split(x, argument, check_finite)
@@ -365,7 +371,7 @@ def check_rows(
     shape = output_shape(model, inputs, rebuild)
     trainer._resolve(shape)
     targets = data.to_targets(target_rows, shape, trainer._expects, model.dtype, check_finite)
-    return Rows(inputs, rebuild, targets, weights, known)
+    return Rows(inputs, rebuild, targets, weights, fingerprint)
 
 
 def batches_of(x: Any) -> Iterable[Any]:

@@ -123,9 +123,9 @@ def fingerprint(rows: Rows | None, start: int = 0) -> int:
     """A hash of shapes, dtypes and bytes."""
     if rows is None:
         return start
-    if rows.hash is None or start != 0:
+    if rows.fingerprint is None or start != 0:
         return _core.fingerprint_all(rows.arrays(), start)
-    return _core.fingerprint_all(rows.arrays()[len(rows.inputs) :], rows.hash)
+    return _core.fingerprint_all(rows.arrays()[len(rows.inputs) :], rows.fingerprint)
 
 
 def settings_of(trainer: Trainer, rows: Rows | None, validation: Rows | None) -> dict[str, Any]:

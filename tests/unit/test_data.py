@@ -79,7 +79,7 @@ def test_the_quick_look_sees_every_number():
         for n in (1, 7, 4095, 4096, 4097, 20000):
             array = np.full(n, -top, dtype)
             assert _core.all_fit(array, single)
-            assert _core.hash_if_fit(array, single) == _core.fingerprint_all([array])
+            assert _core.fingerprint_if_fits(array, single) == _core.fingerprint_all([array])
             for at in {0, n // 2, n - 1}:
                 for bad in (np.nan, np.inf, -np.inf, 1.01 * top):
                     changed = array.copy()
@@ -88,7 +88,7 @@ def test_the_quick_look_sees_every_number():
                     fits = bool(np.isfinite(changed[at])) and not single
                     assert _core.all_fit(changed, single) == fits
                     wanted = _core.fingerprint_all([changed]) if fits else None
-                    assert _core.hash_if_fit(changed, single) == wanted
+                    assert _core.fingerprint_if_fits(changed, single) == wanted
 
 
 def test_only_plain_arrays_go_the_quick_way():
@@ -101,7 +101,7 @@ def test_only_plain_arrays_go_the_quick_way():
     others = (x.T, x[:, :1], x.astype(">f8"), x.astype(np.float16), x.astype(int), x.astype(object))
     for other in (*others, odd, x.view(Own), np.float64(1), np.array(1.0), [1.0], None, "x"):
         assert not _core.is_plain(other) and not _core.all_fit(other, False)
-        assert _core.hash_if_fit(other, False) is None
+        assert _core.fingerprint_if_fits(other, False) is None
 
 
 def test_the_hash_of_arrays_is_that_of_what_they_say_and_hold():
@@ -124,15 +124,17 @@ def test_the_quick_hash_is_that_of_the_array(dtype):
     rng = np.random.default_rng(1)
     for shape in ((3, 5), (64, 64), (65, 63), (17, 241), (4097, 2), (3, 2, 4096), (5, 0), (0, 3)):
         array = rng.standard_normal(shape).astype(dtype)
-        assert _core.hash_if_fit(array, True) == _core.fingerprint_all([array])
+        assert _core.fingerprint_if_fits(array, True) == _core.fingerprint_all([array])
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("held", ["", "split", "given"])
 def test_the_hash_of_a_fit_is_that_of_its_arrays(weighted, held, monkeypatch):
     quick = []
-    known = _core.hash_if_fit
-    monkeypatch.setattr(_core, "hash_if_fit", lambda *a: quick.append(known(*a)) or quick[-1])
+    known = _core.fingerprint_if_fits
+    monkeypatch.setattr(
+        _core, "fingerprint_if_fits", lambda *a: quick.append(known(*a)) or quick[-1]
+    )
     x = np.random.default_rng(0).standard_normal((2000, 3), np.float32)
     y, w = x[:, :1].copy(), np.ones(2000) if weighted else None
     arrays = [x, y, w] if weighted else [x, y]

@@ -2,6 +2,8 @@
 
 import collections
 import copy
+import gc
+import weakref
 
 import feedfwd as ff
 import numpy as np
@@ -398,3 +400,64 @@ def test_parts_in_a_dict_of_ones_own_order():
     layer = Two()
     layer(np.ones((1, 4)))
     assert [v.shape for v in layer.variables] == [(4, 3), (3,), (3, 2), (2,)]
+
+
+def test_trainable_variables_see_every_change():
+    class Several(ff.Model):
+        def __init__(self):
+            super().__init__(seed=0)
+            self.parts = [ff.layers.Dense(3)]
+            self.scales = {"one": ff.Variable(1.0, name="one")}
+
+        def call(self, x):
+            for part in self.parts:
+                x = part(x)
+            return x * self.scales["one"]
+
+    model = Several()
+    model(np.ones((2, 3), np.float32))
+
+    def names():
+        found = model.trainable_variables
+        assert found is not model.trainable_variables  # a list of the caller's own
+        found.clear()
+        return [v.name for v in model.trainable_variables]
+
+    first = names()
+    assert sorted(first) == ["bias", "kernel", "one"]
+    model.parts.append(ff.layers.Dense(3))  # nobody is told
+    model(np.ones((2, 3), np.float32))
+    assert len(names()) == 5
+    model.parts[0].trainable = False
+    assert len(names()) == 3
+    model.parts[0].trainable = True
+    assert len(names()) == 5
+    model.scales["two"] = ff.Variable(2.0, name="two")
+    assert "two" in names()
+    model.scales["three"] = ff.Variable(2.0, trainable=False, name="three")
+    assert "three" not in names()
+    old = model.scales["one"]
+    model.scales["one"] = ff.Variable(3.0, name="new one")
+    assert "new one" in names()
+    assert any(v is old for v in model.variables)  # a weight it had stays one, as before
+    del model.parts[1]
+    assert len(names()) == 5
+    model.parts[0].extra = ff.Variable(np.zeros(2), name="extra")
+    assert "extra" in names()
+    model.parts[0].add_weight((2,), name="unheld")
+    assert "unheld" in names()
+    twin = copy.deepcopy(model)
+    assert [v.name for v in twin.trainable_variables] == names()
+    assert not set(map(id, twin.trainable_variables)) & set(map(id, model.trainable_variables))
+
+
+def test_a_model_whose_variables_were_asked_for_is_no_circle():
+    model = ff.Sequential([ff.Input((2,)), ff.layers.Dense(1)], seed=0)
+    assert len(model.trainable_variables) == 2
+    gone = weakref.ref(model)
+    gc.disable()
+    try:
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()

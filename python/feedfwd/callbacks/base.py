@@ -195,11 +195,11 @@ class CallbackList:
 
     def wants(self, *hooks: str) -> bool:
         """Whether any callback overrides any of `hooks`."""
-        return any(map(self._with, hooks))
+        return bool(self.callbacks) and any(map(self._with, hooks))
 
     def call(self, hook: str, *args: Any) -> None:
         """Call `hook` of all who have it."""
-        for callback in self._with(hook):
+        for callback in self._with(hook) if self.callbacks else ():
             getattr(callback, hook)(*args)
 
     def save_steps(self) -> list[int]:

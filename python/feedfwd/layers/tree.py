@@ -22,6 +22,7 @@ BOOKKEEPING = frozenset(
         "_programs",
         "_quick",
         "_known_shape",
+        "_trained",
         "_graph",
     }
     | {"_trace_key", "_feedfwd", "_signature", "_structure", "_output_shape"}
@@ -37,3 +38,8 @@ def parts(layer: Layer, kind: type[Layer]) -> tuple[list[Layer], list[_core.Vari
 def tree(layer: Layer, kind: type[Layer]) -> list[tuple[Layer, list[_core.Variable]]]:
     """The layer and all below it, depth first, each once, with the variables they hold."""
     return _core.tree(layer, kind, BOOKKEEPING)
+
+
+def mark(layer: Layer, kind: type[Layer]) -> bytes:
+    """The same as long as what tree() gives is, and which of it is trained; while it lives."""
+    return _core.tree_mark(layer, kind, BOOKKEEPING)
