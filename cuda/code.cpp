@@ -78,8 +78,9 @@ CudaCode::CudaCode(std::vector<Instr> program, int64_t capacity, const Queue& qu
 }
 
 CudaCode::~CudaCode() {
-  if (one_ != nullptr) cudaGraphExecDestroy(one_);
-  if (many_ != nullptr) cudaGraphExecDestroy(many_);
+  for (cudaGraphExec_t graph : {one_, many_, ragged_}) {
+    if (graph != nullptr) cudaGraphExecDestroy(graph);
+  }
 }
 
 void CudaCode::add_stage(const Stage& stage) {
@@ -184,23 +185,23 @@ void CudaCode::upload_ops() {
   if (scratch_bytes_ > 0) scratch_ = queue_.pool->take(static_cast<size_t>(scratch_bytes_));
 }
 
-void CudaCode::launch_all(StepState* state, cudaStream_t stream) const {
+void CudaCode::launch_all(StepState* state, cudaStream_t stream, int64_t most_rows) const {
   const auto* const device = static_cast<const BoundOp*>(table_.get());
   for (const Group& g : groups_) {
-    g.launcher({&ops_[g.first], device + g.first, g.count, state, capacity_,
+    g.launcher({&ops_[g.first], device + g.first, g.count, state, most_rows,
                 static_cast<char*>(scratch_.get()), stream, &queue_.machine,
                 shares_.data() + g.first_share, device_shares_ + g.first_share, g.shares});
   }
 }
 
-void CudaCode::run_once(StepState* state) { launch_all(state, queue_.stream); }
+void CudaCode::run_once(StepState* state) { launch_all(state, queue_.stream, capacity_); }
 
-cudaGraphExec_t CudaCode::captured(int steps) {
+cudaGraphExec_t CudaCode::captured(int steps, int64_t most_rows) {
   cudaGraph_t graph = nullptr;
   check(cudaStreamBeginCapture(lane_->stream, cudaStreamCaptureModeThreadLocal), "a capture");
   try {
     for (int n = 0; n < steps; ++n)
-      launch_all(static_cast<StepState*>(state_.get()), lane_->stream);
+      launch_all(static_cast<StepState*>(state_.get()), lane_->stream, most_rows);
   } catch (...) {
     if (cudaStreamEndCapture(lane_->stream, &graph) == cudaSuccess) cudaGraphDestroy(graph);
     throw;
@@ -211,6 +212,18 @@ cudaGraphExec_t CudaCode::captured(int steps) {
   cudaGraphDestroy(graph);
   check(error, "a capture");
   return exec;
+}
+
+// The last batch of an epoch, with no more blocks than its rows need. Epochs of another size, of
+// which a program sees few, have the graph that serves any.
+cudaGraphExec_t CudaCode::graph_of_ragged(int64_t rows) {
+  if (ragged_ == nullptr) {
+    ragged_ = captured(1, rows);
+    ragged_rows_ = rows;
+  }
+  if (rows == ragged_rows_) return ragged_;
+  if (one_ == nullptr) one_ = captured(1, capacity_);
+  return one_;
 }
 
 void CudaCode::set_up() {
@@ -250,13 +263,17 @@ void CudaCode::submit(StepState& state, int64_t steps) {
   check(cudaMemcpyAsync(device, lane_->staging, sizeof there + inputs_bytes, cudaMemcpyHostToDevice,
                         stream),
         "a copy to the device");
-  for (int64_t left = steps; left > 0;) {
+  const int64_t last_rows =
+      state.total_rows - state.first_row - (state.index + steps) * state.batch_size;
+  const bool ragged = steps > 0 && last_rows < state.batch_size && last_rows < capacity_;
+  for (int64_t left = ragged ? steps - 1 : steps; left > 0;) {
     const bool many = left >= kManySteps;
     cudaGraphExec_t& graph = many ? many_ : one_;
-    if (graph == nullptr) graph = captured(many ? kManySteps : 1);
+    if (graph == nullptr) graph = captured(many ? kManySteps : 1, capacity_);
     check(cudaGraphLaunch(graph, stream), "a step");
     left -= many ? kManySteps : 1;
   }
+  if (ragged) check(cudaGraphLaunch(graph_of_ragged(last_rows), stream), "a step");
   check(cudaMemcpyAsync(lane_->staging, device, sizeof there, cudaMemcpyDeviceToHost, stream),
         "a copy from the device");
   check(cudaStreamSynchronize(stream), "a step");

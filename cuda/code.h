@@ -63,8 +63,9 @@ class CudaCode : public Code {
   std::vector<Unit> add_wave(const std::vector<Unit>& units, DType type);
   int add_ops(const Unit& unit);
   void upload_ops();
-  void launch_all(StepState* state, cudaStream_t stream) const;
-  cudaGraphExec_t captured(int steps);
+  void launch_all(StepState* state, cudaStream_t stream, int64_t most_rows) const;
+  cudaGraphExec_t captured(int steps, int64_t most_rows);
+  cudaGraphExec_t graph_of_ragged(int64_t rows);
   void set_up();
   void forget_losses_from(const StepState& made, double* losses, int64_t end);
 
@@ -82,7 +83,9 @@ class CudaCode : public Code {
   std::shared_ptr<void> state_;  // on the device, and after it the table of inputs
   std::unique_ptr<Lane> lane_;
   size_t losses_bytes_ = 0;
-  cudaGraphExec_t one_ = nullptr, many_ = nullptr;
+  cudaGraphExec_t one_ = nullptr, many_ = nullptr;  // of steps of any number of rows
+  cudaGraphExec_t ragged_ = nullptr;                // of a step of up to ragged_rows_
+  int64_t ragged_rows_ = 0;
 };
 
 }  // namespace feedfwd::gpu

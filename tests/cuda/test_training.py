@@ -78,6 +78,19 @@ def test_shards(shards: int, device: str) -> None:
     assert_alike(classify(device, shards=shards), classify("cpu", shards=shards))
 
 
+@pytest.mark.parametrize("shards", [1, 3])
+def test_last_batches_of_several_sizes(shards: int, device: str) -> None:
+    found = []
+    for where in ("cpu", device):
+        loss = ff.losses.SparseCategoricalCrossentropy(from_logits=True)
+        trainer = ff.Trainer(network(where), "adam", loss, metrics=["accuracy"], shards=shards)
+        for rows in (305, 590, 305, 300, 5, 470):
+            x, labels = np.resize(X, (rows, X.shape[1])), np.resize(LABELS, rows)
+            trainer.fit(x, labels, epochs=2, batch_size=300, verbose=0)
+        found.append(trainer)
+    assert_alike(*found)
+
+
 def test_sample_weights(device: str) -> None:
     weight = np.linspace(0, 2, len(X))
     a, b = (classify(d, sample_weight=weight) for d in (device, "cpu"))
