@@ -21,12 +21,18 @@ int64_t axis_mask(const py::object& axis, int rank) {
   return mask;
 }
 
-// How many elements are reduced to one, as a scalar of dtype t: a constant, or rows times the rest
-// while the batch is symbolic.
-Tensor count_of(const Shape& shape, int64_t mask, DType t) {
+// Of those without the batch.
+int64_t known_count(const Shape& shape, int64_t mask) {
   int64_t count = 1;
   for (int i = 0; i < shape.rank; ++i)
     if (mask >> i & 1) count = checked_mul(count, shape.dims[i]);
+  return count;
+}
+
+// How many elements are reduced to one, as a scalar of dtype t: a constant, or rows times the rest
+// while the batch is symbolic.
+Tensor count_of(const Shape& shape, int64_t mask, DType t) {
+  const int64_t count = known_count(shape, mask);
   if (!(shape.batch && (mask & 1)))
     return scalar(static_cast<double>(count), t, get_backend("cpu"));
   Attrs attrs;
@@ -55,6 +61,9 @@ Tensor reduce(const std::string& op, const py::handle& x, const py::object& axis
     }());
   const Tensor reduced = apply1(kind, {operand}, attrs);
   if (!mean) return reduced;
+  // Dividing by one changes no bit.
+  const bool of_batch = shape.batch && (attrs.i[0] & 1);
+  if (!of_batch && known_count(shape, attrs.i[0]) == 1) return reduced;
   return apply1(Op::Divide, {arg(reduced), arg(count_of(shape, attrs.i[0], reduced->type.dtype))});
 }
 

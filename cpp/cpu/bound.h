@@ -5,9 +5,15 @@
 
 namespace feedfwd {
 
-// Columns in groups of 16, so that no two parts share a cache line. Always inlined, as all that
-// several instruction sets' sources include must be.
+// Rows, or columns in groups of 16, so that no two parts share a cache line. One part needs no
+// division, which is much beside a small instruction. Always inlined, as all that several
+// instruction sets' sources include must be.
+[[gnu::always_inline]] inline Rect share_rows(int64_t rows, int64_t cols, int part, int parts) {
+  if (parts == 1) return {0, rows, 0, cols};
+  return {rows * part / parts, rows * (part + 1) / parts, 0, cols};
+}
 [[gnu::always_inline]] inline Rect share_columns(int64_t rows, int64_t cols, int part, int parts) {
+  if (parts == 1) return {0, rows, 0, cols};
   const int64_t groups = (cols + 15) / 16;
   const int64_t col0 = groups * part / parts * 16, col1 = groups * (part + 1) / parts * 16;
   return {0, rows, col0 < cols ? col0 : cols, col1 < cols ? col1 : cols};
@@ -15,7 +21,7 @@ namespace feedfwd {
 // The share of a part: rows if there are enough of them, else columns.
 [[gnu::always_inline]] inline Rect share(int64_t rows, int64_t cols, int part, int parts) {
   if (rows < parts) return share_columns(rows, cols, part, parts);
-  return {rows * part / parts, rows * (part + 1) / parts, 0, cols};
+  return share_rows(rows, cols, part, parts);
 }
 
 // How the parts share an instruction's result: as its kernel likes, or as all other instructions

@@ -154,7 +154,7 @@ void CpuCode::run_rects(const Unit& unit, const StepState& state, int part, int 
   const int64_t rows = out.rows_n * (out.rows_batch ? state.rows : 1);
   const int64_t cols = out.cols_n * (out.cols_batch ? state.rows : 1);
   Rect mine = share(rows, cols, part, parts);
-  if (unit.split == Split::rows) mine = {rows * part / parts, rows * (part + 1) / parts, 0, cols};
+  if (unit.split == Split::rows) mine = share_rows(rows, cols, part, parts);
   if (unit.split == Split::columns) mine = share_columns(rows, cols, part, parts);
   if (mine.row0 >= mine.row1 || mine.col0 >= mine.col1) return;
   if (unit.fused == 0) return unit.rect(unit.op, state, mine);

@@ -27,7 +27,7 @@ void stand_up(Instr& instr) {
     for (Ref& r : *list) {
       std::swap(r.rows, r.cols);
       r.row_stride = r.col_stride;
-      r.col_stride = 1;
+      r.col_stride = r.row_stride == 0 ? 0 : 1;  // one number for all is that along rows too
     }
   }
 }

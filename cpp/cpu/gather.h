@@ -60,7 +60,8 @@ FF_INLINE void gather_rows(const char* data, const KernelCall& c, Row row) {
   const StepState& s = *c.state;
   const BoundRef& out = c.op->out[0];
   const int64_t rows = rows_of(out, s), cols = cols_of(out, s), y_stride = out.row_stride;
-  const int64_t row0 = rows * c.part / c.parts, row1 = rows * (c.part + 1) / c.parts;
+  const Rect mine = share_rows(rows, cols, c.part, c.parts);
+  const int64_t row0 = mine.row0, row1 = mine.row1;
   const int64_t stride = c.op->in[0].row_stride * static_cast<int64_t>(sizeof(From));
   To* y = at<To>(out, row0, 0);
   if (s.order) {

@@ -165,7 +165,8 @@ void transposed(const KernelCall& c) {
   }
   int64_t rows = 1;
   for (int k = 0; k < last; ++k) rows *= extent[k];
-  for (int64_t r = rows * c.part / c.parts; r < rows * (c.part + 1) / c.parts; ++r) {
+  const Rect mine = share_rows(rows, 0, c.part, c.parts);
+  for (int64_t r = mine.row0; r < mine.row1; ++r) {
     int64_t from = 0, rest = r;
     for (int k = last - 1; k >= 0; --k) {
       from += rest % extent[k] * stride[k];

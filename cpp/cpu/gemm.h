@@ -186,26 +186,31 @@ class GemmPart {
 
   void block(Rect r, int64_t k0) {
     const int64_t steps = least(g_.k - k0, kChunk);
-    const int64_t size = Vec<T>::size;
-    const bool three = ends_in_three(r.col1 - r.col0);
-    const Rect end{r.row0, r.row1,
-                   three ? r.col0 + (divide_up(r.col1 - r.col0, size) - 3) * size : r.col1, r.col1};
-    if (pack_b_) pack_block(r.col0, r.col1, end.col0, k0, steps);
+    const int64_t size = Vec<T>::size, columns = r.col1 - r.col0;
+    const bool three = ends_in_three(columns);
+    const int64_t regular = three ? (divide_up(columns, size) - 3) * size : columns;
+    if (pack_b_) pack_block(r.col0, r.col1, r.col0 + regular, k0, steps);
     const bool last = k0 + steps >= g_.k;
     const bool pack_a = pack_a_ && (r.col0 == share_.col0 || !keep_a_);
     const Tiles tiles(r.row1 - r.row0);
-    const int64_t row_bytes = (r.col1 - r.col0) * static_cast<int64_t>(sizeof(T));
-    int64_t waiting = r.row0;  // for the panel of three and the epilogue
+    const int64_t row_bytes = columns * static_cast<int64_t>(sizeof(T));
+    TileArgs<T> t = tile_args(r, k0, steps);
+    const int64_t a_next = pack_a_ ? steps : g_.trans_a ? 1 : g_.lda;  // of the next row
+    int64_t row = r.row0, waiting = r.row0;  // for the panel of three and the epilogue
     for (int64_t i = 0; i < tiles.count; ++i) {
-      const int64_t group = i - i % kGroupTiles;
-      if (pack_a && i == group) pack_group(r.row0, tiles, i, k0, steps);
-      const int64_t row0 = r.row0 + tiles.row(i), row1 = r.row0 + tiles.row(i + 1);
-      const T* packed = packed_a_ + (tiles.row(i) - (keep_a_ ? 0 : tiles.row(group))) * steps;
-      if (end.col0 > r.col0) tile_row({row0, row1, r.col0, end.col0}, k0, steps, packed);
-      if (i + 1 == tiles.count || (row1 - waiting + 1) * row_bytes > kEpilogueBytes) {
-        if (three) panel_of_three({waiting, row1, end.col0, end.col1}, r.col0, k0, steps);
-        if (last) epilogue_(waiting, row1, r.col0, r.col1);
-        waiting = row1;
+      if (pack_a_ && i % kGroupTiles == 0) {
+        t.a = packed_a_ + (keep_a_ ? tiles.row(i) * steps : 0);
+        if (pack_a) pack_group(r.row0, tiles, i, k0, steps);
+      }
+      const int64_t rows = tiles.height - (i < tiles.tall ? 0 : 1);
+      if (regular > 0) tile_row(t, static_cast<int>(rows), regular);
+      t.a += rows * a_next;
+      t.c += rows * g_.ldc;
+      row += rows;
+      if (i + 1 == tiles.count || (row - waiting + 1) * row_bytes > kEpilogueBytes) {
+        if (three) panel_of_three({waiting, row, r.col0 + regular, r.col1}, r.col0, k0, steps);
+        if (last) epilogue_(waiting, row, r.col0, r.col1);
+        waiting = row;
       }
     }
   }
@@ -252,17 +257,19 @@ class GemmPart {
     }
   }
 
+  // For tiles that begin at r's corner; of B as it lies, or packed from r's column on.
   TileArgs<T> tile_args(Rect r, int64_t k0, int64_t steps) const {
     TileArgs<T> t;
     t.k = steps;
+    t.a = g_.trans_a ? g_.a + k0 * g_.lda + r.row0 : g_.a + r.row0 * g_.lda + k0;
+    t.step = g_.lda;
+    t.b = pack_b_ ? packed_b_ : g_.b + k0 * g_.ldb + r.col0;
+    t.ldb = g_.ldb;
+    t.c = g_.c + r.row0 * g_.ldc + r.col0;
+    t.ldc = g_.ldc;
+    t.tail = Vec<T>::size;
     t.first = k0 == 0;
     t.last = k0 + steps >= g_.k;
-    t.ldc = g_.ldc;
-    t.step = g_.lda;
-    t.a = g_.trans_a ? g_.a + k0 * g_.lda + r.row0 : g_.a + r.row0 * g_.lda + k0;
-    t.c = g_.c + r.row0 * g_.ldc + r.col0;
-    t.b = g_.b + k0 * g_.ldb + r.col0;
-    t.ldb = g_.ldb;
     return t;
   }
 
@@ -273,7 +280,7 @@ class GemmPart {
       TileArgs<T> t = tile_args(r, k0, steps);
       t.tail = static_cast<int>(r.col1 - r.col0 - 2 * size);
       if (pack_b_) {
-        t.b = packed_b_ + (r.col0 - col0) * steps;
+        t.b += (r.col0 - col0) * steps;
         t.ldb = 3 * size;
       }
       const auto& kernels =
@@ -288,22 +295,15 @@ class GemmPart {
     }
   }
 
-  void tile_row(Rect r, int64_t k0, int64_t steps, const T* packed) {
+  // A row of tiles over so many columns.
+  FF_INLINE void tile_row(TileArgs<T> t, int rows, int64_t columns) const {
     constexpr int size = Vec<T>::size;
-    const int rows = static_cast<int>(r.row1 - r.row0);
-    TileArgs<T> t = tile_args(r, k0, steps);
     const AForm form = pack_a_ || g_.trans_a ? kAByStep : kAByRow;
-    if (pack_a_) {
-      t.a = packed;
-      t.step = rows;
-    }
-    if (pack_b_) t.b = packed_b_;
-    int64_t left = r.col1 - r.col0;
+    if (pack_a_) t.step = rows;
     if (!pack_b_ && form == kAByRow && rows <= TileTable<T>::kWideRows) {
-      t.tail = size;
       for (int level = 0; level < 2; ++level) {
         const int64_t width = TileTable<T>::wide_vectors(rows, level) * size;
-        for (; left >= width; left -= width) {
+        for (; columns >= width; columns -= width) {
           kTiles<T>.wide[level][rows - 1](t);
           t.b += width;
           t.c += width;
@@ -312,20 +312,19 @@ class GemmPart {
     }
     // Packed panels are whole vectors: only C has a tail then.
     const auto& kernels = kTiles<T>.regular[form];
-    if (left >= kPanel<T>) {
+    if (columns >= kPanel<T>) {
       const TileKernel<T> kernel = kernels[0][kTileVectors - 1][rows - 1];
-      t.tail = size;
       if (pack_b_) t.ldb = kPanel<T>;
-      const int64_t next = pack_b_ ? kPanel<T> * steps : kPanel<T>;
-      for (; left >= kPanel<T>; left -= kPanel<T>) {
+      const int64_t next = pack_b_ ? kPanel<T> * t.k : kPanel<T>;
+      for (; columns >= kPanel<T>; columns -= kPanel<T>) {
         kernel(t);
         t.b += next;
         t.c += kPanel<T>;
       }
     }
-    if (left > 0) {
-      const int vectors = static_cast<int>(divide_up(left, size));
-      t.tail = static_cast<int>(left - (vectors - 1) * size);
+    if (columns > 0) {
+      const int vectors = static_cast<int>(divide_up(columns, size));
+      t.tail = static_cast<int>(columns - (vectors - 1) * size);
       if (pack_b_) t.ldb = vectors * size;
       kernels[!pack_b_ && t.tail != size][vectors - 1][rows - 1](t);
     }

@@ -2,6 +2,7 @@
 // of a, which lie along k in memory and are turned in registers.
 #pragma once
 
+#include "cpu/elementwise.h"
 #include "cpu/gemm_stream.h"
 
 namespace feedfwd::FF_ISA {
@@ -135,10 +136,10 @@ void column_of_rows(const GemmArgs<T>& g, int64_t row0, int64_t row1) {
 // c lies end to end. Where a is transposed, that is a row times a matrix.
 template <class T>
 void gemm_column(const GemmArgs<T>& g, int part, int parts, Epilogue epilogue) {
-  const int64_t row0 = g.m * part / parts, row1 = g.m * (part + 1) / parts;
+  const Rect mine = share_rows(g.m, 1, part, parts);
   if (!g.trans_a) {
-    column_of_rows(g, row0, row1);
-    return epilogue(row0, row1, 0, 1);
+    column_of_rows(g, mine.row0, mine.row1);
+    return epilogue(mine.row0, mine.row1, 0, 1);
   }
   const GemmArgs<T> turned{g.b, g.ldb, !g.trans_b, g.a, g.lda, !g.trans_a,
                            g.c, g.m,   1,          g.m, g.k,   g.scratch};
@@ -146,7 +147,26 @@ void gemm_column(const GemmArgs<T>& g, int part, int parts, Epilogue epilogue) {
     (*static_cast<const Epilogue*>(context))(col0, col1, from0, from1);
   };
   const Epilogue wrapped{epilogue.tile ? +back : nullptr, &epilogue};
-  gemm_share(turned, {0, 1, row0, row1}, wrapped);
+  gemm_share(turned, {0, 1, mine.row0, mine.row1}, wrapped);
+}
+
+// One step of k, with b as it lies: every number of c by itself.
+template <class T>
+void gemm_outer(const GemmArgs<T>& g, Rect share, Epilogue epilogue) {
+  const int64_t columns = share.col1 - share.col0, a_next = g.trans_a ? 1 : g.lda;
+  const int64_t row_bytes = columns * static_cast<int64_t>(sizeof(T));
+  int64_t waiting = share.row0;
+  for (int64_t row = share.row0; row < share.row1; ++row) {
+    const T factor = g.a[row * a_next];
+    each(g.b + share.col0, g.c + row * g.ldc + share.col0, columns, [=](auto x) {
+      using V = decltype(x);
+      return math::keep(fma(V(factor), x, V(T(0))));
+    });
+    if (row + 1 == share.row1 || (row - waiting + 2) * row_bytes > kEpilogueBytes) {
+      epilogue(waiting, row + 1, share.col0, share.col1);
+      waiting = row + 1;
+    }
+  }
 }
 
 template <class T>
@@ -154,13 +174,13 @@ void gemm(const GemmArgs<T>& g, int part, int parts, Split split, Epilogue epilo
   if (g.n == 1 && g.ldc == 1 && g.m > 1) return gemm_column(g, part, parts, epilogue);
   Rect mine;
   if (split == Split::rows) {
-    mine = {g.m * part / parts, g.m * (part + 1) / parts, 0, g.n};
+    mine = share_rows(g.m, g.n, part, parts);
   } else if (split == Split::columns) {
-    const Rect columns = share_columns(g.m, g.n, part, parts);
-    mine = {0, g.m, columns.col0, columns.col1};
+    mine = share_columns(g.m, g.n, part, parts);
   } else {
     mine = share_of<T>(g.m, g.n, part, parts);
   }
+  if (g.k == 1 && !g.trans_b) return gemm_outer(g, mine, epilogue);
   gemm_share(g, mine, epilogue);
 }
 

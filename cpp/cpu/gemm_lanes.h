@@ -75,7 +75,8 @@ void lane_columns(const GemmArgs<T>& g, const T* b, int64_t ldb, int64_t row0, i
 // As gemm(), for n <= 4 and an `a` that is not transposed; rows are split between parts.
 template <class T>
 void gemm_lanes(const GemmArgs<T>& g, int part, int parts, Epilogue epilogue) {
-  const int64_t row0 = g.m * part / parts, row1 = g.m * (part + 1) / parts;
+  const Rect mine = share_rows(g.m, g.n, part, parts);
+  const int64_t row0 = mine.row0, row1 = mine.row1;
   if (row0 >= row1 || g.n == 0) return;
   const T* b = g.b;
   int64_t ldb = g.ldb;

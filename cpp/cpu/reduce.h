@@ -112,7 +112,7 @@ FF_INLINE T row_extreme(const T* x, int64_t n) {
 
 // Part p's rows of a kernel that works row by row.
 FF_INLINE Rect rows_share(const KernelCall& c, int64_t rows) {
-  return {rows * c.part / c.parts, rows * (c.part + 1) / c.parts, 0, 0};
+  return share_rows(rows, 0, c.part, c.parts);
 }
 
 template <class T>
@@ -122,9 +122,16 @@ void sum_rows(const KernelCall& c) {
   const int64_t cols = cols_of(in, *c.state);
   const bool partial = c.op->i[3] != 0;  // of a full sum: only the end result loses subnormals
   const Rect q = rows_share(c, rows_of(in, *c.state));
+  // Of one element, as all lanes give it: -0 becomes +0.
+  if (cols == 1 && in.row_stride == 1 && out.col_stride == 1 && q.row1 <= out.width) {
+    return each(at<const T>(in, q.row0, 0), out.p + q.row0, q.row1 - q.row0, [=](auto x) {
+      using V = decltype(x);
+      const V sum = V(T(0)) + x;
+      return partial ? sum : math::keep(sum);
+    });
+  }
   for (int64_t r = q.row0; r < q.row1; ++r) {
     const T* x = at<const T>(in, r, 0);
-    // Of one element, as all lanes give it: -0 becomes +0.
     const T sum = cols == 1 ? T(0) + *x : row_sum<T>(cols, Adding<T>{x});
     out[r] = partial ? sum : math::keep(sum);
   }

@@ -5,10 +5,11 @@
 
 namespace feedfwd::FF_ISA {
 
-// W vectors of columns at once; `n` columns exist in the last.
+// W vectors of columns at once; of one vector the first `n`.
 template <class T, int W>
 FF_INLINE void column_sums(const T* x, int64_t stride, int64_t rows, T* out, int n) {
   constexpr int size = Vec<T>::size;
+  if constexpr (W > 1) n = size;
   Vec<T> total[W];
   for (int w = 0; w < W; ++w) total[w] = Vec<T>(T(0));
   for (int64_t chunk = 0; chunk < rows; chunk += kRowChunk) {
@@ -17,13 +18,15 @@ FF_INLINE void column_sums(const T* x, int64_t stride, int64_t rows, T* out, int
     for (int w = 0; w < W; ++w) acc[w] = Vec<T>(T(0));
     for (int64_t r = chunk; r < end; ++r) {
       const T* p = x + r * stride;
-      for (int w = 0; w < W - 1; ++w) acc[w] = acc[w] + Vec<T>::load(p + w * size);
-      acc[W - 1] = acc[W - 1] + Vec<T>::load(p + (W - 1) * size, n);
+      if constexpr (W == 1) {
+        acc[0] = acc[0] + Vec<T>::load(p, n);
+      } else {
+        for (int w = 0; w < W; ++w) acc[w] = acc[w] + Vec<T>::load(p + w * size);
+      }
     }
     for (int w = 0; w < W; ++w) total[w] = chunk == 0 ? acc[w] : total[w] + acc[w];
   }
-  for (int w = 0; w < W - 1; ++w) math::keep(total[w]).store(out + w * size);
-  math::keep(total[W - 1]).store(out + (W - 1) * size, n);
+  for (int w = 0; w < W; ++w) math::keep(total[w]).store_up_to(out + w * size, n);
 }
 
 template <class T>
@@ -33,9 +36,11 @@ void sum_columns(const KernelCall& c) {
   const int64_t rows = rows_of(in, *c.state);
   const Line<T> out(c.op->out[0], *c.state);
   const Rect q = share_columns(1, cols_of(in, *c.state), c.part, c.parts);
-  T sums[4 * size];
+  const bool adjacent = out.col_stride == 1 && q.col1 <= out.width;
+  T apart[4 * size];
   for (int64_t col = q.col0; col < q.col1;) {
     const T* x = at<const T>(in, 0, col);
+    T* const sums = adjacent ? &out[col] : apart;
     const int64_t left = q.col1 - col;
     const int n = static_cast<int>(left >= 4 * size ? 4 * size : smaller(left, size));
     if (n == 4 * size) {
@@ -43,7 +48,7 @@ void sum_columns(const KernelCall& c) {
     } else {
       column_sums<T, 1>(x, in.row_stride, rows, sums, n);
     }
-    for (int k = 0; k < n; ++k) out[col + k] = sums[k];
+    for (int k = 0; k < n && !adjacent; ++k) out[col + k] = sums[k];
     col += n;
   }
 }
