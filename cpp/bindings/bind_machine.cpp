@@ -99,14 +99,13 @@ void bind_machine(py::module_& m) {
     return stream_of(position, purpose_named(purpose));
   });
   m.def("shuffled", [](int64_t n, uint64_t seed, uint32_t epoch) {
-    std::vector<int64_t> order;
+    py::array_t<int64_t> order(checked_rows(n));
+    int64_t* const to = order.mutable_data();
     {
       const Released free(n >= kLongDraw);
-      order = shuffled(n, seed, epoch);
+      shuffle(n, seed, epoch, to);
     }
-    py::array_t<int64_t> out(n);
-    std::copy(order.begin(), order.end(), out.mutable_data());
-    return out;
+    return order;
   });
   m.def("entropy_seed", [] {
     std::random_device device;

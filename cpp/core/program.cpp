@@ -205,13 +205,18 @@ StepState Program::run_whole(const Run& run, const void* const* inputs) {
   state.first_row = run.first_row;
   state.inputs = inputs;
   if (run.steps == 0) return state;
-  if (run.order) {
+  const bool here = backend_->reads_host_memory();
+  if (run.order && here) {
+    state.order = run.order;
+  } else if (run.order) {
     const bool upload =
         run.order_changed || order_.bytes < static_cast<size_t>(run.total_rows) * sizeof(int64_t);
     state.order =
         static_cast<const int64_t*>(stage(order_, upload ? run.order : nullptr, run.total_rows));
   }
-  if (run.scalars) {
+  if (run.scalars && here) {
+    state.scalars = run.scalars;
+  } else if (run.scalars) {
     state.scalars = static_cast<const double*>(
         stage(scalars_, run.scalars, checked_mul(run.steps, kStepScalars)));
   }

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "core/math/philox.h"
 #include "core/math/random.h"
@@ -45,22 +47,28 @@ constexpr int64_t kMostRows = int64_t{1} << 32;
 // So few that clearing a radix sort's counts would take longer than sorting by comparison.
 constexpr int64_t kFewRows = 256;
 
-// Radix sort by word, least significant digit first: stable, so that the rows of a word keep their
-// order, and several times faster than comparing.
-void sort_by_word(std::vector<Keyed>& rows) {
-  constexpr int kBits = 11, kDigits = 1 << kBits, kPasses = 3;
-  const auto digit = [](Keyed row, int pass) {
-    return (row >> (32 + kBits * pass)) & (kDigits - 1);
-  };
-  std::array<std::array<int64_t, kDigits>, kPasses> start{};
-  for (const Keyed row : rows) {
-    for (int pass = 0; pass < kPasses; ++pass) ++start[pass][digit(row, pass)];
-  }
-  std::vector<Keyed> sorted(rows.size());
+// Digits of a word, for a radix sort of three passes. Counts of 32 bits, so that all three fit the
+// nearest cache: only a number of rows in front of a digit that has none may not fit them.
+constexpr int kDigitBits = 11, kDigits = 1 << kDigitBits, kPasses = 3;
+using Counts = std::array<std::array<uint32_t, kDigits>, kPasses>;
+
+uint32_t digit_of(Keyed row, int pass) {
+  return static_cast<uint32_t>(row >> (32 + kDigitBits * pass)) & (kDigits - 1);
+}
+
+// By word, the least significant digit first: stable, so that the rows of a word keep their order,
+// and several times faster than comparing. The last pass leaves the words behind.
+void sort_by_word(Keyed* rows, Keyed* other, int64_t n, Counts& counts, int64_t* order) {
   for (int pass = 0; pass < kPasses; ++pass) {
-    std::exclusive_scan(start[pass].begin(), start[pass].end(), start[pass].begin(), int64_t{0});
-    for (const Keyed row : rows) sorted[start[pass][digit(row, pass)]++] = row;
-    rows.swap(sorted);
+    std::array<uint32_t, kDigits>& next = counts[static_cast<size_t>(pass)];
+    std::exclusive_scan(next.begin(), next.end(), next.begin(), uint32_t{0});
+    if (pass + 1 == kPasses) {
+      for (int64_t i = 0; i < n; ++i)
+        order[next[digit_of(rows[i], pass)]++] = static_cast<int64_t>(rows[i] & 0xffffffff);
+    } else {
+      for (int64_t i = 0; i < n; ++i) other[next[digit_of(rows[i], pass)]++] = rows[i];
+      std::swap(rows, other);
+    }
   }
 }
 
@@ -92,21 +100,40 @@ std::vector<double> draw(Draw kind, int64_t n, double a, double b, uint64_t seed
   return values;
 }
 
-std::vector<int64_t> shuffled(int64_t n, uint64_t seed, uint32_t epoch) {
+int64_t checked_rows(int64_t n) {
   if (n < 0 || n > kMostRows) {
     throw std::invalid_argument("shuffled: got " + std::to_string(n) + " rows, expected 0 to 2^32");
   }
+  return n;
+}
+
+void shuffle(int64_t n, uint64_t seed, uint32_t epoch, int64_t* order) {
+  checked_rows(n);
   Words words(seed, epoch, stream_of(0, Purpose::shuffle));
-  std::vector<Keyed> rows(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) rows[i] = Keyed{words.next()} << 32 | static_cast<Keyed>(i);
+  const auto size = static_cast<size_t>(n);
+  const auto rows = std::make_unique_for_overwrite<Keyed[]>(size);
+  const auto draw = [&](int64_t i) {
+    return rows[i] = Keyed{words.next()} << 32 | static_cast<Keyed>(i);
+  };
   if (n <= kFewRows) {
-    std::sort(rows.begin(), rows.end());
-  } else {
-    sort_by_word(rows);
+    for (int64_t i = 0; i < n; ++i) draw(i);
+    std::sort(rows.get(), rows.get() + n);
+    for (int64_t i = 0; i < n; ++i) order[i] = static_cast<int64_t>(rows[i] & 0xffffffff);
+    return;
   }
-  std::vector<int64_t> order(rows.size());
-  std::transform(rows.begin(), rows.end(), order.begin(),
-                 [](Keyed row) { return static_cast<int64_t>(row & 0xffffffff); });
+  const auto other = std::make_unique_for_overwrite<Keyed[]>(size);
+  Counts counts{};
+  for (int64_t i = 0; i < n; ++i) {
+    const Keyed row = draw(i);
+    for (int pass = 0; pass < kPasses; ++pass)
+      ++counts[static_cast<size_t>(pass)][digit_of(row, pass)];
+  }
+  sort_by_word(rows.get(), other.get(), n, counts, order);
+}
+
+std::vector<int64_t> shuffled(int64_t n, uint64_t seed, uint32_t epoch) {
+  std::vector<int64_t> order(static_cast<size_t>(checked_rows(n)));
+  shuffle(n, seed, epoch, order.data());
   return order;
 }
 

@@ -19,7 +19,10 @@ enum class Draw : uint8_t { uniform, normal, truncated_normal };
 std::vector<double> draw(Draw kind, int64_t n, double a, double b, uint64_t seed, uint32_t step,
                          uint32_t stream);
 
-// Rows 0 .. n in the order of a stable sort by (word, index).
+// Rows 0 .. n in the order of a stable sort by (word, index), into `order`; and as a vector.
+void shuffle(int64_t n, uint64_t seed, uint32_t epoch, int64_t* order);
 std::vector<int64_t> shuffled(int64_t n, uint64_t seed, uint32_t epoch);
+// The same n; throws std::invalid_argument where it is no number of rows for them.
+int64_t checked_rows(int64_t n);
 
 }  // namespace feedfwd

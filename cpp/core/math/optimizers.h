@@ -14,11 +14,14 @@ constexpr int kMaxHyper = 6;  // hyperparameters of one optimizer
 constexpr int kMaxSlots = 3;
 constexpr int kDecay = 7;  // k[kDecay] = learning rate * weight decay, for all of them
 
-// b^n by squaring, the same operations on every machine.
+// b^n by squaring, the same operations on every machine. A factor of 1 instead of a branch that
+// nobody foresees.
 inline double ipow(double b, int64_t n) {
   double result = 1;
-  for (; n > 0; n >>= 1, b = b * b)
-    if (n & 1) result = result * b;
+  for (; n > 0; n >>= 1, b = b * b) {
+    const double factor[2] = {1, b};
+    result = result * factor[n & 1];
+  }
   return result;
 }
 
