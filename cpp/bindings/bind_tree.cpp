@@ -1,5 +1,6 @@
 // What a layer is made of: layers and variables in its attributes, and in lists, tuples and dicts
 // there. Asked anew at every fit, since nobody tells when a list grows.
+#include <algorithm>
 #include <unordered_set>
 
 #include "convert.h"
@@ -37,6 +38,13 @@ struct Deeper {
 
 PyObject* weights_name = nullptr;
 PyObject* trainable_name = nullptr;
+PyObject* variable_name = nullptr;
+
+py::object attribute(py::handle of, PyObject* name) {
+  PyObject* const found = PyObject_GetAttr(of.ptr(), name);
+  if (!found) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(found);
+}
 
 struct Parts {
   std::vector<py::object> layers;  // each once, without the one they are parts of
@@ -76,28 +84,31 @@ class Scan {
     for (const py::object& child : own.layers) tree(child, seen, found);
   }
 
-  // What tells one tree from another, of objects that live: layers, whether each is trained, how
-  // many weights it knows of, the variables it holds and whether they are trained.
-  void mark(py::handle at, std::unordered_set<PyObject*>& seen,
-            std::vector<uintptr_t>& found) const {
-    if (!seen.insert(at.ptr()).second) return;
+  // The trained variables of `at` and all below it, in order, each once; false where they are not
+  // simply the weights that attributes hold: a layer that is not trained, or weights of lists.
+  bool trained(py::handle at, std::unordered_set<PyObject*>& seen, py::list& found) const {
+    if (!seen.insert(at.ptr()).second) return true;
     const Deeper guard;
     const Parts own = parts(at);
-    const auto known = py::reinterpret_steal<py::object>(PyObject_GetAttr(at.ptr(), weights_name));
-    const auto trained =
-        py::reinterpret_steal<py::object>(PyObject_GetAttr(at.ptr(), trainable_name));
-    const int is_trained = trained ? PyObject_IsTrue(trained.ptr()) : -1;
-    const Py_ssize_t count = known && is_trained >= 0 ? PyObject_Size(known.ptr()) : -1;
-    if (count < 0) throw py::error_already_set();
-    found.insert(found.end(),
-                 {reinterpret_cast<uintptr_t>(at.ptr()), static_cast<uintptr_t>(is_trained),
-                  static_cast<uintptr_t>(count), static_cast<uintptr_t>(own.variables.size())});
-    for (const py::handle v : own.variables) {
-      const auto* variable = held_in<VariableImpl>(v.ptr());
-      found.push_back(reinterpret_cast<uintptr_t>(v.ptr()));
-      found.push_back(variable && variable->trainable);
+    const py::object flag = attribute(at, trainable_name), weights = attribute(at, weights_name);
+    const int is_trained = PyObject_IsTrue(flag.ptr());
+    if (is_trained < 0) throw py::error_already_set();
+    if (!is_trained || !PyList_CheckExact(weights.ptr()) ||
+        PyList_GET_SIZE(weights.ptr()) != static_cast<Py_ssize_t>(own.variables.size()))
+      return false;
+    for (size_t i = 0; i < own.variables.size(); ++i) {
+      const py::object variable = own.variables[i];
+      const py::object weight = py::reinterpret_borrow<py::object>(
+          PyList_GET_ITEM(weights.ptr(), static_cast<Py_ssize_t>(i)));
+      if (!attribute(weight, variable_name).is(variable) ||
+          PyList_GET_SIZE(weights.ptr()) != static_cast<Py_ssize_t>(own.variables.size()))
+        return false;
+      if (!seen.insert(variable.ptr()).second) continue;
+      const auto* held = held_in<VariableImpl>(variable.ptr());
+      if (held && held->trainable) found.append(variable);
     }
-    for (const py::object& child : own.layers) mark(child, seen, found);
+    return std::all_of(own.layers.begin(), own.layers.end(),
+                       [&](const py::object& child) { return trained(child, seen, found); });
   }
 
  private:
@@ -135,6 +146,7 @@ class Scan {
 void bind_tree(py::module_& m) {
   weights_name = PyUnicode_InternFromString("_weights");
   trainable_name = PyUnicode_InternFromString("_trainable");
+  variable_name = PyUnicode_InternFromString("variable");
   m.def("parts", [](const py::object& owner, const py::type& layer, const py::frozenset& passed) {
     const Parts found = Scan(layer, passed).parts(owner);
     py::list layers;
@@ -147,13 +159,14 @@ void bind_tree(py::module_& m) {
     Scan(layer, passed).tree(owner, seen, found);
     return found;
   });
-  m.def("tree_mark", [](const py::object& owner, const py::type& layer,
-                        const py::frozenset& passed) {
-    std::vector<uintptr_t> found;
-    std::unordered_set<PyObject*> seen;
-    Scan(layer, passed).mark(owner, seen, found);
-    return py::bytes(reinterpret_cast<const char*>(found.data()), found.size() * sizeof(uintptr_t));
-  });
+  m.def("trained",
+        [](const py::object& owner, const py::type& layer,
+           const py::frozenset& passed) -> py::object {
+          py::list found;
+          std::unordered_set<PyObject*> seen;
+          if (!Scan(layer, passed).trained(owner, seen, found)) return py::none();
+          return found;
+        });
 }
 
 }  // namespace feedfwd::bindings

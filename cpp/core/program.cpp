@@ -205,18 +205,16 @@ StepState Program::run_whole(const Run& run, const void* const* inputs) {
   state.first_row = run.first_row;
   state.inputs = inputs;
   if (run.steps == 0) return state;
-  const bool here = backend_->reads_host_memory();
-  if (run.order && here) {
-    state.order = run.order;
-  } else if (run.order) {
+  state.order = run.order;
+  state.scalars = run.scalars;
+  const bool uploads = !backend_->reads_host_memory();
+  if (uploads && run.order) {
     const bool upload =
         run.order_changed || order_.bytes < static_cast<size_t>(run.total_rows) * sizeof(int64_t);
     state.order =
         static_cast<const int64_t*>(stage(order_, upload ? run.order : nullptr, run.total_rows));
   }
-  if (run.scalars && here) {
-    state.scalars = run.scalars;
-  } else if (run.scalars) {
+  if (uploads && run.scalars) {
     state.scalars = static_cast<const double*>(
         stage(scalars_, run.scalars, checked_mul(run.steps, kStepScalars)));
   }

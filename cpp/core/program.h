@@ -49,9 +49,10 @@ class Program {
 
   struct Run {
     int64_t total_rows = 0, batch_size = 1, first_row = 0, steps = 1;
-    const int64_t* order = nullptr;   // host, total_rows long, or null
+    // In host memory, unchanged as long as the run is on.
+    const int64_t* order = nullptr;   // total_rows long, or null
     bool order_changed = true;        // false: `order` holds what the run before had
-    const double* scalars = nullptr;  // host, kStepScalars per step, or null
+    const double* scalars = nullptr;  // kStepScalars per step, or null
     double* losses = nullptr;         // host, one per step, or null
   };
   // Runs the steps; returns the final state (bad_step!). Losses are downloaded. One run at a time.

@@ -45,7 +45,7 @@ using Keyed = uint64_t;
 constexpr int64_t kMostRows = int64_t{1} << 32;
 
 // So few that clearing a radix sort's counts would take longer than sorting by comparison.
-constexpr int64_t kFewRows = 256;
+constexpr int64_t kFewToSort = 256;
 
 // Digits of a word, for a radix sort of three passes. Counts of 32 bits, so that all three fit the
 // nearest cache: only a number of rows in front of a digit that has none may not fit them.
@@ -115,7 +115,7 @@ void shuffle(int64_t n, uint64_t seed, uint32_t epoch, int64_t* order) {
   const auto draw = [&](int64_t i) {
     return rows[i] = Keyed{words.next()} << 32 | static_cast<Keyed>(i);
   };
-  if (n <= kFewRows) {
+  if (n <= kFewToSort) {
     for (int64_t i = 0; i < n; ++i) draw(i);
     std::sort(rows.get(), rows.get() + n);
     for (int64_t i = 0; i < n; ++i) order[i] = static_cast<int64_t>(rows[i] & 0xffffffff);

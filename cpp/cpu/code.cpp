@@ -39,7 +39,7 @@ void CpuCode::submit(StepState& state, int64_t steps) {
     state.losses = losses_.data();
   }
   bad_step_.store(state.bad_step, std::memory_order_relaxed);
-  const int parts = all_solo_ ? 1 : team().parts();
+  const int parts = all_solo_ ? 1 : team().shares();
   prepare(parts);
   const int64_t end = state.index + 1 + steps;
   int64_t left = steps;
@@ -153,9 +153,10 @@ void CpuCode::run_rects(const Unit& unit, const StepState& state, int part, int 
   const BoundRef& out = unit.op.out[0];
   const int64_t rows = out.rows_n * (out.rows_batch ? state.rows : 1);
   const int64_t cols = out.cols_n * (out.cols_batch ? state.rows : 1);
-  Rect mine = share(rows, cols, part, parts);
-  if (unit.split == Split::rows) mine = share_rows(rows, cols, part, parts);
-  if (unit.split == Split::columns) mine = share_columns(rows, cols, part, parts);
+  const auto split = unit.split == Split::rows      ? share_rows
+                     : unit.split == Split::columns ? share_columns
+                                                    : share;
+  const Rect mine = split(rows, cols, part, parts);
   if (mine.row0 >= mine.row1 || mine.col0 >= mine.col1) return;
   if (unit.fused == 0) return unit.rect(unit.op, state, mine);
   Fused fused{&unit + 1, unit.fused, &state};

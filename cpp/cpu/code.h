@@ -93,8 +93,8 @@ class CpuCode {
   std::atomic<int64_t> bad_step_{-1};
 };
 
-// A compiled program with a second schedule for runs of few rows in what has room for many, which
-// are predictions of some rows: there a row each is no share.
+// A compiled program, with a second schedule for runs in batches of few rows of what has room for
+// many, as predictions of some rows are: there a row each is no share. One submit() at a time.
 class CpuProgram : public Code {
  public:
   CpuProgram(std::vector<Instr> program, int64_t capacity, const Kernels& kernels, double solo_ns);

@@ -122,18 +122,20 @@ FF_INLINE void adjacent_rows(const F& f, const BoundOp& op, Rect q) {
   T* out = at<T>(op.out[0], q.row0, q.col0);
   int64_t done = 0;
   if constexpr (F::inputs == 2 && Wide<T>::size > size) {
-    // One row for all, a bias: its numbers stay in registers.
-    for (; last.row_stride == 0 && q.row1 - q.row0 > 1 && done < wide; done += Wide<T>::size) {
-      const auto y = Wide<T>::load(b + done);
-      const T* x = a + done;
-      T* to = out + done;
-      for (int64_t r = q.row0; r < q.row1; ++r) {
-        f(Wide<T>::load(x), y).store(to);
-        x += first.row_stride;
-        to += op.out[0].row_stride;
+    if (last.row_stride == 0 && q.row1 - q.row0 > 1) {
+      // One row for all, a bias: its numbers stay in registers.
+      for (; done < wide; done += Wide<T>::size) {
+        const auto y = Wide<T>::load(b + done);
+        const T* x = a + done;
+        T* to = out + done;
+        for (int64_t r = q.row0; r < q.row1; ++r) {
+          f(Wide<T>::load(x), y).store(to);
+          x += first.row_stride;
+          to += op.out[0].row_stride;
+        }
       }
+      if (done == n) return;
     }
-    if (done == n) return;
   }
   for (int64_t r = q.row0; r < q.row1; ++r) {
     int64_t i = done;

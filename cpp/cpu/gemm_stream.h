@@ -131,7 +131,7 @@ class Stream {
   const int rows_, groups_;
   const int64_t whole_;  // columns in whole vectors; `tail_` more
   const int tail_;
-  alignas(64) T sums_[kStreamRows][kPitch];
+  alignas(64) T sums_[kStreamRows][kPitch];  // some 50 KB of stack
 };
 
 // For what streams() accepts.

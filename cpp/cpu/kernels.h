@@ -31,7 +31,7 @@ void matmul(const KernelCall& c) {
   g.m = rows_of(out, s);
   g.n = cols_of(out, s);
   g.k = g.trans_a ? rows_of(a, s) : cols_of(a, s);
-  if (g.k == 1 && g.trans_b && g.ldb == 1) {  // one row, as it lies
+  if (g.k == 1 && g.trans_b && g.ldb == 1) {  // one row as it lies, as gemm_outer wants it
     g.trans_b = false;
     g.ldb = g.n;
   }

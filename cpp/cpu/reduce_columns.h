@@ -7,9 +7,8 @@ namespace feedfwd::FF_ISA {
 
 // W vectors of columns at once; of one vector the first `n`.
 template <class T, int W>
-FF_INLINE void column_sums(const T* x, int64_t stride, int64_t rows, T* out, int n) {
+FF_INLINE void column_sums(const T* x, int64_t stride, int64_t rows, T* out, int n = Vec<T>::size) {
   constexpr int size = Vec<T>::size;
-  if constexpr (W > 1) n = size;
   Vec<T> total[W];
   for (int w = 0; w < W; ++w) total[w] = Vec<T>(T(0));
   for (int64_t chunk = 0; chunk < rows; chunk += kRowChunk) {
@@ -44,7 +43,7 @@ void sum_columns(const KernelCall& c) {
     const int64_t left = q.col1 - col;
     const int n = static_cast<int>(left >= 4 * size ? 4 * size : smaller(left, size));
     if (n == 4 * size) {
-      column_sums<T, 4>(x, in.row_stride, rows, sums, size);
+      column_sums<T, 4>(x, in.row_stride, rows, sums);
     } else {
       column_sums<T, 1>(x, in.row_stride, rows, sums, n);
     }

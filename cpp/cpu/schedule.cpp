@@ -161,7 +161,7 @@ void CpuCode::choose_shares(double solo_ns) {
   }
   all_solo_ = step_ns_ < solo_ns;
   bool shared = false;
-  const int parts = team().parts();
+  const int parts = team().shares();
   for (size_t at = 0; at < units_.size(); at += 1 + static_cast<size_t>(units_[at].fused)) {
     Unit& head = units_[at];
     const BoundRef* out = head.op.out;

@@ -150,6 +150,11 @@ int Team::parts() {
   return n;
 }
 
+int Team::shares() {
+  const int n = parts(), threads = n < cpus_ ? n : cpus_;
+  return n % threads == 0 ? threads : n;
+}
+
 void Team::set(int n) {
   if (n < 1 || n > kMaxParts) {
     throw std::invalid_argument("num_threads: expected a number from 1 to " +

@@ -42,6 +42,9 @@ class Team {
   // Logical parts of a run: what set() gave, else FEEDFWD_NUM_THREADS, else the usable CPUs.
   // Throws std::invalid_argument where the environment holds no number.
   int parts();
+  // In how many parts to share work: parts(), or one for each thread where all would have as many
+  // of them, since smaller shares are more work.
+  int shares();
   // Throws std::invalid_argument unless 1 <= n <= kMaxParts.
   void set(int n);
 

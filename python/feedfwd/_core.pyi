@@ -375,8 +375,8 @@ def parts(layer: Any, kind: type[Any], passed: frozenset[str]) -> tuple[list[Any
 def tree(layer: Any, kind: type[Any], passed: frozenset[str]) -> list[tuple[Any, list[Variable]]]:
     """The layer and all below it, depth first, each once, with the variables they hold."""
 
-def tree_mark(layer: Any, kind: type[Any], passed: frozenset[str]) -> bytes:
-    """The same as long as the tree is, and which of it is trained; while its objects live."""
+def trained(layer: Any, kind: type[Any], passed: frozenset[str]) -> list[Variable] | None:
+    """The trained variables of the tree; None where more than flags of variables decides."""
 
 # ---- data
 def is_plain(x: Any) -> bool: ...  # a native C-contiguous array of float32 or float64 with rows

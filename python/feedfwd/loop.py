@@ -95,8 +95,6 @@ class Programs:
 
     def __init__(self) -> None:
         self._made: dict[Any, _Made] = {}
-        # What was asked for last, and given; for training and for measuring.
-        self._last: dict[bool, tuple[tuple[Any, ...], _Made]] = {}
         # Steps that fit the time between two looks at Python, of the program that ran last.
         self.known_pace: tuple[_core.Program | None, int] = (None, 8)
 
@@ -111,30 +109,26 @@ class Programs:
         """The program for batches of at most `batch` rows like these."""
         model, optimizer = trainer.model, trainer.optimizer
         capacity = -(-batch // trainer.shards) if training else batch
-        trained = model._trained_variables() if training else ()
+        trained = model.trainable_variables if training else []
         decay = training and bool(optimizer.weight_decay)
-        spared = tuple(map(id, optimizer.excluded(trained))) if decay else ()
+        spared = optimizer.excluded(trained) if decay else []
         structure = model._structure
-        core = optimizer.core if training else None
-        kind = (training, capacity, rows.kinds(), rows.weights is None, model.device)
-        asked = (structure, kind, decay, spared, id(trained), id(trainer.loss), id(core))
-        last = self._last.get(training)
-        if last is not None and last[0] == asked and last[1].program.is_current:
-            return last[1].program
-        keeps = (trainer.loss, core, trained)
-        key = (*asked[:4], tuple(map(id, (trainer.loss, core, *trained))))
-        made = self._made.get(key)
-        if made is None or not made.program.is_current:
-            program = _trace(trainer, rows, capacity, training)
-            made = _Made(program, keeps)
-            alive = {
-                k: m for k, m in self._made.items() if k[0] is structure and m.program.is_current
-            }
-            self._made = {**alive, key: made}
-            work = 6.0 * capacity * sum(int(v.size) for v in model.variables)
-            self._first_piece = int(max(1, min(8, _QUICK_WORK / max(work, 1.0))))
-        self._last[training] = asked, made._replace(keeps=keeps)
-        return made.program
+        keeps = (trainer.loss, optimizer.core if training else None, *trained)
+        key = (
+            structure,
+            (training, capacity, rows.kinds(), rows.weights is None, model.device),
+            (decay, *map(id, spared)),
+            tuple(map(id, keeps)),
+        )
+        known = self._made.get(key)
+        if known is not None and known.program.is_current:
+            return known.program
+        program = _trace(trainer, rows, capacity, training)
+        alive = {k: m for k, m in self._made.items() if k[0] is structure and m.program.is_current}
+        self._made = {**alive, key: _Made(program, keeps)}
+        work = 6.0 * capacity * sum(int(v.size) for v in model.variables)
+        self._first_piece = int(max(1, min(8, _QUICK_WORK / max(work, 1.0))))
+        return program
 
 
 def _trace(trainer: Trainer, rows: Rows, capacity: int, training: bool) -> _core.Program:

@@ -196,6 +196,16 @@ void check_environment() {
   }
 }
 
+void check_shares() {
+  const int cpus = feedfwd::usable_cpus();
+  for (int n : {1, cpus, cpus + 1, 2 * cpus, 4 * cpus, 4 * cpus + 1}) {
+    team().set(n);
+    const bool even = n > cpus && n % cpus == 0;
+    check(team().shares() == (even ? cpus : n), "shares of " + std::to_string(n) + " parts");
+    check(team().parts() == n, "shares change no number of parts");
+  }
+}
+
 void check_set() {
   team().set(5);
   check(team().parts() == 5, "set");
@@ -241,6 +251,7 @@ int main() {
   check_callers();
   check_fork();
   check_float_state();
+  check_shares();
   check_set();
   check_cgroups();
   std::printf("%d passed, %d failed\n", passed, failed);

@@ -61,8 +61,6 @@ class Layer:
     _init: tuple[tuple[Any, ...], dict[str, Any]]
     built: bool
     _label: str | None = None  # of layers nobody named; default: the class in snake_case
-    # What trainable_variables were found last: structure, mark of the tree, what it is of, they.
-    _trained: tuple[object, bytes, object, tuple[_core.Variable, ...]] | None = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = super().__new__(cls)
@@ -261,23 +259,14 @@ class Layer:
     @property
     def trainable_variables(self) -> list[_core.Variable]:
         """The weights an optimizer updates."""
-        return list(self._trained_variables())
-
-    def _trained_variables(self) -> tuple[_core.Variable, ...]:
-        """The same tuple as long as nothing changed of what they are found from."""
         self._check_init()
-        mark = tree.mark(self, Layer)
-        known = self._trained
-        if known is not None and known[0] is self._structure and known[1] == mark:
-            return known[3]
+        usual = tree.trained(self, Layer)
+        if usual is not None:
+            return usual
         layers = self._tree()
         frozen = {id(v) for layer, _ in layers if not layer._trainable for v in layer.variables}
         found = {id(w.variable): w.variable for layer, held in layers for w in layer._own(held)}
-        trained = tuple([v for key, v in found.items() if v.trainable and key not in frozen])
-        # What the mark knows by its address lives on, but not the layer itself: by no circle.
-        keeps = found, layers[1:], layers[0][1]
-        self._trained = self._structure, mark, keeps, trained
-        return trained
+        return [v for key, v in found.items() if v.trainable and key not in frozen]
 
     @property
     def non_trainable_variables(self) -> list[_core.Variable]:
@@ -383,7 +372,7 @@ class Layer:
         return layer
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_parent": None, "_structure": None, "_trained": None}
+        return {**self.__dict__, "_parent": None, "_structure": None}
 
     def __setstate__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)

@@ -22,7 +22,6 @@ BOOKKEEPING = frozenset(
         "_programs",
         "_quick",
         "_known_shape",
-        "_trained",
         "_graph",
     }
     | {"_trace_key", "_feedfwd", "_signature", "_structure", "_output_shape"}
@@ -40,6 +39,8 @@ def tree(layer: Layer, kind: type[Layer]) -> list[tuple[Layer, list[_core.Variab
     return _core.tree(layer, kind, BOOKKEEPING)
 
 
-def mark(layer: Layer, kind: type[Layer]) -> bytes:
-    """The same as long as what tree() gives is, and which of it is trained; while it lives."""
-    return _core.tree_mark(layer, kind, BOOKKEEPING)
+def trained(layer: Layer, kind: type[Layer]) -> list[_core.Variable] | None:
+    """The trained variables of the tree, in order; None where a layer in it is not trained, or has
+    weights that no attribute holds: then it takes a closer look.
+    """
+    return _core.trained(layer, kind, BOOKKEEPING)
