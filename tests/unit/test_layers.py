@@ -463,7 +463,8 @@ class Aside(ff.layers.Layer):
     """Weights that no attribute holds."""
 
     def build(self, input_shape):
-        self.aside = lambda w=self.add_weight((input_shape[-1], 3)): w
+        weight = self.add_weight((input_shape[-1], 3))
+        self.aside = lambda: weight
 
     def call(self, x):
         return x @ self.aside()
