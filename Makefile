@@ -107,6 +107,7 @@ lint: .venv/.lint-tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy python/feedfwd
+	@sh scripts/other_compiler.sh
 
 format: .venv/.lint-tools
 	$(BIN)/clang-format -i $(CXX_SOURCES)

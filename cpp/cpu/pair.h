@@ -3,6 +3,8 @@
 // chains one after the other it sees one or two, of chains side by side all.
 #pragma once
 
+#include <type_traits>
+
 #include "cpu/simd.h"
 
 namespace feedfwd::FF_ISA {
@@ -35,9 +37,8 @@ struct Pair : PairTypes<X> {
   FF_INLINE Pair(X first, X second) : a(first), b(second) {}
   // One number for all lanes.
   template <class S>
-    requires __is_same
-  (decltype(S() < S()), bool) FF_INLINE explicit Pair(S everywhere)
-      : a(everywhere), b(everywhere) {}
+    requires std::is_arithmetic_v<S>
+  FF_INLINE explicit Pair(S everywhere) : a(everywhere), b(everywhere) {}
 
   FF_INLINE Pair operator-() const { return {-a, -b}; }
   FF_INLINE Pair operator!() const { return {!a, !b}; }
