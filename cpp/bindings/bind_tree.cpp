@@ -85,7 +85,7 @@ class Scan {
   }
 
   // The trained variables of `at` and all below it, in order, each once; false where they are not
-  // simply the weights that attributes hold: a layer that is not trained, or weights of lists.
+  // simply the weights that attributes hold: a layer is not trained, or keeps a weight elsewhere.
   bool trained(py::handle at, std::unordered_set<PyObject*>& seen, py::list& found) const {
     if (!seen.insert(at.ptr()).second) return true;
     const Deeper guard;
