@@ -75,7 +75,9 @@ CpuProgram::CpuProgram(std::vector<Instr> program, int64_t capacity, const Kerne
 
 void CpuProgram::submit(StepState& state, int64_t steps) {
   if (!has_room_ || state.batch_size > kFewRows) return code_.submit(state, steps);
-  if (!few_) few_ = std::make_unique<CpuCode>(program_, kFewRows, kernels_, solo_ns_);
+  if (!few_)
+    few_ =
+        std::make_unique<CpuCode>(program_, kFewRows, kernels_, solo_ns_, CpuCode::kTeamNs, true);
   few_->submit(state, steps);
 }
 

@@ -19,10 +19,13 @@ inline constexpr int64_t kFewRows = 16;
 // A program with one schedule, for batches of up to `capacity` rows.
 class CpuCode {
  public:
+  static constexpr double kTeamNs = 2e6;
+
   // A program estimated below `solo_ns` nanoseconds a step is one thread's work, above `team_ns`
-  // the team's; between them both are tried.
+  // the team's; between them both are tried. `few`: a prediction's few rows, for which all products
+  // with many weights are shared by columns.
   CpuCode(std::vector<Instr> program, int64_t capacity, const Kernels& kernels, double solo_ns,
-          double team_ns = 2e6);
+          double team_ns = kTeamNs, bool few = false);
 
   void submit(StepState& state, int64_t steps);
 
@@ -77,6 +80,7 @@ class CpuCode {
   const Kernels& kernels_;
   const int64_t capacity_;
   const double team_ns_;
+  const bool few_rows_;
   std::vector<Unit> units_;
   std::deque<std::vector<BoundRef>> refs_;  // what units_ point to
   std::vector<std::shared_ptr<void>> temporaries_;

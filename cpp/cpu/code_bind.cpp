@@ -73,8 +73,8 @@ double estimate(const BoundOp& op, int64_t capacity) {
 }  // namespace
 
 CpuCode::CpuCode(std::vector<Instr> program, int64_t capacity, const Kernels& kernels,
-                 double solo_ns, double team_ns)
-    : kernels_(kernels), capacity_(capacity), team_ns_(team_ns) {
+                 double solo_ns, double team_ns, bool few)
+    : kernels_(kernels), capacity_(capacity), team_ns_(team_ns), few_rows_(few) {
   for (auto head = program.begin(); head != program.end();) {
     const auto end = head + 1 + head->fused;
     if (std::all_of(head, end, lies_flat)) std::for_each(head, end, stand_up);

@@ -61,7 +61,7 @@ bool is_column_wise(const BoundOp& op) {
 bool is_one_row(const BoundOp& op) { return op.out[0].rows_n == 1 && !op.out[0].rows_batch; }
 
 // A product of the batch's rows with many weights, or the gradient of these.
-bool is_wide(const BoundOp& op, int64_t capacity, int parts) {
+bool is_wide(const BoundOp& op, int64_t capacity, int parts, bool few) {
   if (op.op != Op::Matmul || op.i[2] != 0) return false;
   const BoundRef &out = op.out[0], &data = out.rows_batch ? out : op.in[0];
   if (out.cols_batch || !data.rows_batch) return false;
@@ -69,8 +69,8 @@ bool is_wide(const BoundOp& op, int64_t capacity, int parts) {
   if (weights.rows_batch || weights.cols_batch) return false;
   const int64_t bytes = weights.rows_n * weights.cols_n * static_cast<int64_t>(size_of(out.dtype));
   const bool stays = bytes < kWidestBytes;
-  return bytes > kWideBytes && (stays || capacity <= kFewRows) &&
-         out.cols_n > data.rows_n * capacity && out.cols_n >= kLeastShare * parts;
+  return bytes > kWideBytes && (stays || few) && out.cols_n > data.rows_n * capacity &&
+         out.cols_n >= kLeastShare * parts;
 }
 
 // Whether a product by the batch's rows is better shared by them than as a grid.
@@ -170,7 +170,8 @@ void CpuCode::choose_shares(double solo_ns) {
     for (int k = 0; k <= head.fused; ++k) {
       const Unit& u = (&head)[k];
       ns += u.ns;
-      by_columns = by_columns && (is_column_wise(u.op) || is_wide(u.op, capacity_, parts));
+      by_columns =
+          by_columns && (is_column_wise(u.op) || is_wide(u.op, capacity_, parts, few_rows_));
       by_rows = by_rows && is_row_wise(u.op) && u.op.outputs > 0;
       for (int i = 0; i < u.op.outputs && by_rows; ++i) by_rows = is_batch(u.op.out[i]);
     }
